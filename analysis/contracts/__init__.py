@@ -1,0 +1,1 @@
+"""What every table holds, what the study assumes, and what can go wrong."""

@@ -1,0 +1,195 @@
+"""What a row of every results table holds: column names and types, in order.
+
+A frame enters the registry only through `conform`, so that every reader can rely on these
+columns. Counts are counts of episodes unless the name says patients; they are true counts, and
+leave the registry only through the release gate (`analysis.disclosure`).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from analysis.contracts.errors import NmtError
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+ESTIMATE_STATUSES: Final = ("estimated", "sealed", "not_run", "failed", "suppressed", "impossible")
+GATE_STATUSES: Final = ("passed", "failed", "not_evaluated")
+VERDICTS: Final = (
+    "compatible with lower re-injury",
+    "no clear difference",
+    "compatible with higher re-injury",
+    "cannot be estimated from these data",
+)
+NETWORK: Final = "network"
+CLINIC: Final = "clinic"
+
+RESULT_TABLES: Final[Mapping[str, Schema]] = {
+    "estimates": {
+        "analysis": pl.String,
+        "hypothesis": pl.String,
+        "strategy": pl.String,
+        "comparator": pl.String,
+        "estimator": pl.String,
+        "measure": pl.String,
+        "horizon_days": pl.Int32,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "standard_error": pl.Float64,
+        "episodes": pl.Int64,
+        "events": pl.Int64,
+        "status": pl.String,
+        "reason": pl.String,
+        "is_biased_comparison": pl.Boolean,
+    },
+    "risk_curves": {
+        "analysis": pl.String,
+        "strategy": pl.String,
+        "day": pl.Int32,
+        "risk": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "at_risk": pl.Int64,
+    },
+    "gates": {
+        "analysis": pl.String,
+        "gate": pl.String,
+        "value": pl.Float64,
+        "threshold": pl.Float64,
+        "status": pl.String,
+        "reason": pl.String,
+    },
+    "verdicts": {"analysis": pl.String, "verdict": pl.String, "reason": pl.String},
+    # Weighted standardised difference of a covariate's level between what is left of a strategy
+    # on a day of follow-up and the whole cohort.
+    "balance": {
+        "analysis": pl.String,
+        "strategy": pl.String,
+        "day": pl.Int32,
+        "covariate": pl.String,
+        "unweighted_difference": pl.Float64,
+        "weighted_difference": pl.Float64,
+    },
+    "trajectory_models": {
+        "domain": pl.String,
+        "model": pl.String,
+        "term": pl.String,
+        "value": pl.Float64,
+        "standard_error": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "unit": pl.String,
+    },
+    # Mean of a domain over the episodes measured in a stage; unit_kind is network or clinic.
+    "domain_courses": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "domain": pl.String,
+        "stage": pl.Int16,
+        "episodes": pl.Int64,
+        "patients": pl.Int64,
+        "first_mean": pl.Float64,
+        "last_mean": pl.Float64,
+        "last_low": pl.Float64,
+        "last_high": pl.Float64,
+        "change_mean": pl.Float64,
+        "change_low": pl.Float64,
+        "change_high": pl.Float64,
+        "unit": pl.String,
+    },
+    # improved + not_improved + unmeasured = episodes; share_improved is improved / episodes.
+    "responders": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "domain": pl.String,
+        "change": pl.String,
+        "episodes": pl.Int64,
+        "patients": pl.Int64,
+        "improved": pl.Int64,
+        "not_improved": pl.Int64,
+        "unmeasured": pl.Int64,
+        "share_improved": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+    },
+    "unit_summaries": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "patients": pl.Int64,
+        "episodes": pl.Int64,
+        "attended_sessions": pl.Int64,
+        "episodes_ever_violated": pl.Int64,
+        "episodes_completed_all": pl.Int64,
+        "reinjuries": pl.Int64,
+        "reinjury_risk": pl.Float64,
+        "reinjury_risk_low": pl.Float64,
+        "reinjury_risk_high": pl.Float64,
+        "status_known": pl.Int64,
+    },
+    "stage_funnel": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "stage": pl.Int16,
+        "episodes_worked": pl.Int64,
+        "episodes_completed": pl.Int64,
+        "patients_worked": pl.Int64,
+    },
+    "attrition": {
+        "step": pl.Int16,
+        "reason": pl.String,
+        "episodes_left": pl.Int64,
+    },
+    "quality_points": {
+        "chart": pl.String,
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "period": pl.String,
+        "numerator": pl.Float64,
+        "denominator": pl.Float64,
+        "value": pl.Float64,
+        "center": pl.Float64,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "signal": pl.String,
+    },
+    "runs": {
+        "run_id": pl.String,
+        "started": pl.Datetime("us"),
+        "finished": pl.Datetime("us"),
+        "status": pl.String,
+        "code_version": pl.String,
+        "protocol_hash": pl.String,
+        "input_hash": pl.String,
+        "release_id": pl.String,
+    },
+}
+
+
+class SchemaError(NmtError):
+    """A results frame does not have the columns or types that its table declares."""
+
+
+def empty(table: str) -> pl.DataFrame:
+    """Return the results table without rows."""
+    return pl.DataFrame(schema=dict(RESULT_TABLES[table]))
+
+
+def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` in the column order and with the types of the results table.
+
+    Columns that are absent are filled with nulls; an undeclared column, or a value that its
+    declared type cannot hold, raises `SchemaError` naming table and column.
+    """
+    schema = RESULT_TABLES[table]
+    undeclared = [name for name in rows.columns if name not in schema]
+    if undeclared:
+        raise SchemaError(f"results.{table} does not declare the columns {undeclared}.")
+    try:
+        return rows.select(
+            (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in schema.items()
+        )
+    except pl.exceptions.PolarsError as fault:
+        raise SchemaError(f"results.{table}: {type(fault).__name__} while typing rows.") from None

@@ -1,0 +1,1 @@
+"""Movement: from delivered files to a published release."""
