@@ -39,7 +39,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --keep
 
 # Needs uv (pip install uv). Writes no registry address; installs are checked against the hashes.
 lock:
