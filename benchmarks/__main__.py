@@ -12,8 +12,8 @@ BENCHMARKS = ("ingestion", "concepts", "run")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Made by `make bench` on {cores} cores ({machine}), Python {python}. Every ratio is measured against a
-peer or a floor in the same run, in processes of their own: CPU seconds, and peak memory.
+Made by `make bench` on {cores} cores ({machine}), Python {python}. Every ratio is measured against
+a peer or a floor in the same run, in processes of their own: CPU seconds, and peak memory.
 """
 
 
