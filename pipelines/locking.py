@@ -73,8 +73,11 @@ def registry_holder(workspace: Workspace) -> Holder | None:
 def _take(workspace: Workspace, purpose: str) -> int:
     descriptor = _open(workspace)
     if not _lock(descriptor, shared=False):
-        os.close(descriptor)
-        raise RegistryBusyError(_busy_message(_read_holder(workspace.lock_path)))
+        rival = _read_holder(workspace.lock_path)
+        # No name after all attempts: most likely a reader asked who holds it, and is gone again.
+        if rival or not _lock(descriptor, shared=False):
+            os.close(descriptor)
+            raise RegistryBusyError(_busy_message(rival))
     holder = Holder(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), purpose)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
