@@ -81,6 +81,15 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "low": pl.Float64,
         "high": pl.Float64,
         "unit": pl.String,
+        "patients": pl.Int64,
+        "values_count": pl.Int64,
+    },
+    # A term (or, without a term, a whole model) that these data cannot carry, and why.
+    "trajectory_gaps": {
+        "domain": pl.String,
+        "model": pl.String,
+        "term": pl.String,
+        "reason": pl.String,
     },
     # Mean of a domain over the episodes measured in a stage; unit_kind is network or clinic.
     "domain_courses": {
@@ -141,6 +150,8 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "reason": pl.String,
         "episodes_left": pl.Int64,
     },
+    # method is the kind of chart (p, p_prime, run, none); is_complete says whether the point's
+    # cohort could be followed long enough; patients is how many people the point is about.
     "quality_points": {
         "chart": pl.String,
         "unit_kind": pl.String,
@@ -153,6 +164,9 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "lower": pl.Float64,
         "upper": pl.Float64,
         "signal": pl.String,
+        "method": pl.String,
+        "is_complete": pl.Boolean,
+        "patients": pl.Int64,
     },
     "runs": {
         "run_id": pl.String,
