@@ -1,0 +1,260 @@
+"""The one release gate: everything that leaves the registry passes `release_tables`.
+
+The rule, in the order it is applied:
+
+1. Counts of 1 to 10 are suppressed, and so are 11 and 12, which rounding to 5 would show as 10.
+   A row about that few patients is suppressed as a whole, and so is all of a unit that small.
+2. Every other count is rounded to the nearest 5. Totals are rounded themselves, so a table need
+   not add up exactly; equal counts are rounded equally, so nothing is gained by comparing tables.
+   A zero stays zero where the group it is part of is shown; otherwise it is suppressed.
+3. Where a suppressed count could still be narrowed to fewer than six values by subtracting what
+   is shown (parts from a total, clinics from the network), a second cell is suppressed, in every
+   table that shows the same count.
+4. A statistic is suppressed with any count it rests on. Shares are computed again from rounded
+   counts; other statistics are rounded so coarsely that a count of the denominator cannot be
+   computed back.
+5. What the study has sealed stays sealed; a sealed row that holds a number refuses the release.
+
+A difference of two shown counts that is no cell of its own (say, episodes without known status)
+is protected by rounding: it is never known more closely than "0 to 4" or "1 to 9".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from analysis.contracts.errors import ReleaseRefusedError
+from analysis.contracts.protocol import ROUNDING_BASE_FLOOR, SMALLEST_COUNT_FLOOR, Disclosure
+from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED, ReleasedTable, status_column
+from analysis.contracts.results import RESULT_TABLES, VERDICTS, SchemaError, conform
+from analysis.disclosure.rounding import scrub
+from analysis.disclosure.rules import TABLE_RULES, UNIT_KINDS, Count, Statistic
+from analysis.disclosure.sheet import (
+    Limits,
+    Sheet,
+    Unit,
+    hide_complements,
+    hide_small,
+    lay_out,
+    spread_to_same_counts,
+)
+from analysis.disclosure.statistics import Cohort, release_statistic
+
+NOT_PASSED: Final = ("failed", "not_evaluated")
+
+
+def release_tables(
+    results: Mapping[str, pl.DataFrame], disclosure: Disclosure
+) -> dict[str, ReleasedTable]:
+    """Return the tables as they may leave the registry, each number with its status column.
+
+    `results` holds frames of the contract's results tables by name; all or some of them. Raises
+    `ReleaseRefusedError` for a table or column without a rule, a unit that is neither network
+    nor clinic, or a number in a place that the study has sealed.
+    """
+    limits = limits_of(disclosure)
+    frames = {name: _declared(name, rows) for name, rows in results.items()}
+    _refuse_broken_seals(frames)
+    sheets = {name: lay_out(name, rows) for name, rows in frames.items()}
+    decide(sheets, limits)
+    cohort = _cohort(sheets, limits)
+    shows_designed = _has_designed_estimate(frames)
+    return {
+        name: ReleasedTable(name, _released_rows(sheet, cohort, limits, shows_designed))
+        for name, sheet in sheets.items()
+    }
+
+
+def limits_of(disclosure: Disclosure) -> Limits:
+    """Return the protocol's limits, never below the floors."""
+    return Limits(
+        max(disclosure.smallest_count, SMALLEST_COUNT_FLOOR),
+        max(disclosure.rounding_base, ROUNDING_BASE_FLOOR),
+    )
+
+
+def decide(sheets: Mapping[str, Sheet], limits: Limits) -> None:
+    """Settle the status of every count of every table."""
+    small_units = _small_units(sheets.get("unit_summaries"), limits)
+    for sheet in sheets.values():
+        hide_small(sheet, limits, small_units)
+    while True:
+        changed = [hide_complements(sheet, limits) for sheet in sheets.values()]
+        if not spread_to_same_counts(sheets, limits) and not any(changed):
+            return
+
+
+def _declared(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    if name not in TABLE_RULES or name not in RESULT_TABLES:
+        raise ReleaseRefusedError(
+            f"The table {name!r} has no release rule, so it does not leave the registry. "
+            "Describe it in analysis/disclosure/rules.py."
+        )
+    try:
+        typed = conform(name, rows)
+    except SchemaError as fault:
+        raise ReleaseRefusedError(f"Nothing of results.{name} is released: {fault}") from None
+    _refuse_columns_without_rule(name, typed)
+    _refuse_other_units(name, typed)
+    return typed
+
+
+def _refuse_columns_without_rule(name: str, rows: pl.DataFrame) -> None:
+    rule = TABLE_RULES[name]
+    ruled = {*rule.identifiers, *rule.words}
+    ruled |= {column.name for column in rule.numbers()}
+    without = [column for column in rows.columns if column not in ruled]
+    if without:
+        raise ReleaseRefusedError(
+            f"The columns {without} of results.{name} have no release rule. "
+            "Describe them in analysis/disclosure/rules.py."
+        )
+
+
+def _refuse_other_units(name: str, rows: pl.DataFrame) -> None:
+    if "unit_kind" in rows.columns and not rows["unit_kind"].is_in(UNIT_KINDS).all():
+        raise ReleaseRefusedError(
+            f"results.{name} holds units that are neither the network nor a clinic; "
+            "figures about other units are not released."
+        )
+
+
+def _refuse_broken_seals(frames: Mapping[str, pl.DataFrame]) -> None:
+    if "verdicts" in frames and not frames["verdicts"]["verdict"].is_in(VERDICTS).all():
+        raise ReleaseRefusedError("results.verdicts holds a verdict that is none of the four.")
+    if "estimates" in frames:
+        _refuse_numbers_under_seal(frames["estimates"])
+    if "gates" in frames:
+        _refuse_results_behind_failed_gates(frames)
+
+
+def _refuse_numbers_under_seal(estimates: pl.DataFrame) -> None:
+    numbers = ("value", "low", "high", "standard_error")
+    holds_number = pl.any_horizontal(pl.col(name).is_not_null() for name in numbers)
+    if estimates.filter((pl.col("status") != "estimated") & holds_number).height:
+        raise ReleaseRefusedError(
+            "results.estimates holds a number in a row that is sealed or was not estimated."
+        )
+
+
+def _refuse_results_behind_failed_gates(frames: Mapping[str, pl.DataFrame]) -> None:
+    gates = frames["gates"].filter(pl.col("status").is_in(NOT_PASSED))
+    closed = gates["analysis"].unique().to_list()
+    estimates = frames.get("estimates")
+    curves = frames.get("risk_curves")
+    is_open = False
+    if estimates is not None:
+        is_open = not estimates.filter(
+            pl.col("analysis").is_in(closed)
+            & (pl.col("status") == "estimated")
+            & ~pl.col("is_biased_comparison").fill_null(value=False)
+        ).is_empty()
+    if curves is not None:
+        is_open = (
+            is_open
+            or not curves.filter(
+                pl.col("analysis").is_in(closed) & pl.col("risk").is_not_null()
+            ).is_empty()
+        )
+    if is_open:
+        raise ReleaseRefusedError("An analysis holds results although one of its gates failed.")
+
+
+def _has_designed_estimate(frames: Mapping[str, pl.DataFrame]) -> bool:
+    if "estimates" not in frames:
+        return False
+    return not (
+        frames["estimates"]
+        .filter(
+            (pl.col("analysis") == "primary")
+            & (pl.col("status") == "estimated")
+            & pl.col("comparator").is_not_null()
+            & ~pl.col("is_biased_comparison").fill_null(value=False)
+        )
+        .is_empty()
+    )
+
+
+def _small_units(summaries: Sheet | None, limits: Limits) -> set[Unit]:
+    if summaries is None:
+        return set()
+    patients = summaries.columns["patients"]
+    return {
+        unit
+        for row in range(summaries.height)
+        if (unit := summaries.unit(row)) and (patients[row] is None or limits.hides(patients[row]))
+    }
+
+
+def _cohort(sheets: Mapping[str, Sheet], limits: Limits) -> Cohort:
+    """Return how many episodes the whole study rests on, as far as the tables tell."""
+    known = [
+        episodes
+        for name in ("unit_summaries", "estimates")
+        if name in sheets
+        for episodes in sheets[name].columns["episodes"]
+        if episodes is not None
+    ]
+    largest = max(known, default=None)
+    return Cohort(None if largest is None or limits.hides(largest) else largest)
+
+
+def _released_rows(
+    sheet: Sheet, cohort: Cohort, limits: Limits, shows_designed: bool
+) -> pl.DataFrame:
+    columns: dict[str, pl.Series] = {}
+    rule = {column.name: column for column in sheet.rule.numbers()}
+    for name, dtype in RESULT_TABLES[sheet.name].items():
+        if name not in rule:
+            values = (
+                _words(sheet.columns[name]) if name in sheet.rule.words else sheet.columns[name]
+            )
+            columns[name] = pl.Series(name, values, dtype=dtype)
+            continue
+        values, statuses = _cells(sheet, rule[name], cohort, limits)
+        if sheet.name == "estimates" and not shows_designed:
+            _seal_biased(sheet, values, statuses)
+        columns[name] = pl.Series(name, values, dtype=dtype)
+        columns[status_column(name)] = pl.Series(status_column(name), statuses, dtype=pl.String)
+    released = pl.DataFrame(columns)
+    return _with_suppressed_estimates(released) if sheet.name == "estimates" else released
+
+
+def _cells(
+    sheet: Sheet, column: Count | Statistic, cohort: Cohort, limits: Limits
+) -> tuple[list[Any], list[str]]:
+    if isinstance(column, Statistic):
+        return release_statistic(sheet, column, cohort, limits)
+    statuses = list(sheet.status[column.name])
+    values = [
+        limits.rounded(value) if status == RELEASED else None
+        for value, status in zip(sheet.columns[column.name], statuses, strict=True)
+    ]
+    return values, statuses
+
+
+def _words(texts: list[str | None]) -> list[str | None]:
+    return [None if text is None else scrub(text) for text in texts]
+
+
+def _seal_biased(sheet: Sheet, values: list[Any], statuses: list[str]) -> None:
+    """Take the raw comparisons away where the designed estimate does not stand beside them."""
+    for row, is_biased in enumerate(sheet.columns["is_biased_comparison"]):
+        if is_biased:
+            values[row], statuses[row] = None, SEALED
+
+
+def _with_suppressed_estimates(estimates: pl.DataFrame) -> pl.DataFrame:
+    """Let the row's own status say what the gate did to its value."""
+    was_estimated = pl.col("status") == "estimated"
+    taken = was_estimated & pl.col("value_status").is_in([SEALED, SUPPRESSED])
+    reason = (
+        pl.when(pl.col("value_status") == SEALED)
+        .then(pl.lit("not shown without the designed estimate beside it"))
+        .otherwise(pl.lit("rests on too few patients to be shown"))
+    )
+    return estimates.with_columns(
+        status=pl.when(taken).then(pl.col("value_status")).otherwise(pl.col("status")),
+        reason=pl.when(taken).then(reason).otherwise(pl.col("reason")),
+    )

@@ -1,0 +1,181 @@
+"""How each kind of statistic is hidden or rounded, given what was decided about its counts."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from analysis.contracts.release import ABSENT, RELEASED, SEALED, SUPPRESSED
+from analysis.disclosure.rounding import round_down, round_to_step, round_up, step_at_least
+from analysis.disclosure.rules import Bound, Statistic
+from analysis.disclosure.sheet import Limits, Sheet
+
+# Finer than these is finer than any interval of such a study.
+FINEST_SHARE: Final = 0.001
+FINEST_RATIO: Final = 0.01
+SLOPE_STEP: Final = 0.01
+MEAN_STEP: Final = 0.1
+PERCENT_MEAN_STEP: Final = 0.5
+ABSOLUTE_MEASURES: Final = ("risk", "risk_difference")
+# value = scale * numerator / denominator, for a share, per hundred and per thousand
+RATIO_SCALES: Final = (1.0, 100.0, 1000.0)
+_ROUND: Final[dict[Bound, Callable[[float, float], float]]] = {
+    "none": round_to_step,
+    "low": round_down,
+    "high": round_up,
+}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The number of episodes of the whole study; None where unknown or too small to be shown."""
+
+    episodes: int | None
+
+
+def release_statistic(
+    sheet: Sheet, statistic: Statistic, cohort: Cohort, limits: Limits
+) -> tuple[list[Any], list[str]]:
+    """Return the released values of one statistic and what kind each of them is."""
+    desk = _Desk(sheet, statistic, cohort, limits, _starting_counts(sheet))
+    values: list[Any] = []
+    statuses: list[str] = []
+    for row in range(sheet.height):
+        status = desk.status(row)
+        values.append(desk.rounded(row, desk.number(row)) if status == RELEASED else None)
+        statuses.append(status)
+    return values, statuses
+
+
+def _starting_counts(sheet: Sheet) -> dict[tuple[Any, Any], int]:
+    """Return how many a risk curve starts with, by analysis and strategy."""
+    if sheet.name != "risk_curves":
+        return {}
+    starts: dict[tuple[Any, Any], int] = {}
+    for row, at_risk in enumerate(sheet.columns["at_risk"]):
+        curve = (sheet.columns["analysis"][row], sheet.columns["strategy"][row])
+        starts[curve] = max(starts.get(curve, 0), at_risk or 0)
+    return starts
+
+
+@dataclass(frozen=True)
+class _Desk:
+    sheet: Sheet
+    statistic: Statistic
+    cohort: Cohort
+    limits: Limits
+    starts: dict[tuple[Any, Any], int]
+
+    def status(self, row: int) -> str:
+        value = self.value(row)
+        if self.sheet.name == "estimates" and self.sheet.columns["status"][row] == "sealed":
+            return SEALED
+        if value is None or not math.isfinite(value):
+            return ABSENT
+        return RELEASED if self._rests_on_enough(row) else SUPPRESSED
+
+    def value(self, row: int) -> float | None:
+        value: float | None = self.sheet.columns[self.statistic.name][row]
+        return value
+
+    def _rests_on_enough(self, row: int) -> bool:
+        if self.sheet.rule.cohort:
+            return self.cohort.episodes is not None
+        kinds = [self.sheet.status[name][row] for name in self.statistic.rests_on]
+        if SUPPRESSED in kinds or RELEASED not in kinds:
+            return False
+        if self.statistic.precision != "curve":
+            return True
+        return not self.limits.hides(round(abs(self._curve_value(row)) * self._start(row)))
+
+    def _curve_value(self, row: int) -> float:
+        """Return the curve itself, so that its band is hidden with it."""
+        risk: float | None = self.sheet.columns["risk"][row]
+        return 0.0 if risk is None else risk
+
+    def _start(self, row: int) -> int:
+        columns = self.sheet.columns
+        return self.starts[(columns["analysis"][row], columns["strategy"][row])]
+
+    def number(self, row: int) -> float:
+        return float(self.sheet.columns[self.statistic.name][row])
+
+    def rounded(self, row: int, value: float) -> float:
+        recomputed = self._from_rounded_counts(row, value)
+        if recomputed is not None:
+            return recomputed
+        kept = _ROUND[self.statistic.bound](value, self._step(row))
+        return self._around_share(row, kept)
+
+    def _from_rounded_counts(self, row: int, value: float) -> float | None:
+        if self.statistic.ratio_of is None:
+            return None
+        numerator, denominator = (self.sheet.columns[name][row] for name in self.statistic.ratio_of)
+        if not denominator or numerator is None:
+            return None
+        scale = _ratio_scale(value, numerator / denominator)
+        if scale is None:
+            return None
+        share = self.limits.rounded(numerator) / self.limits.rounded(denominator)
+        return round_to_step(scale * min(share, 1.0) if value <= scale else scale * share, 0.001)
+
+    def _around_share(self, row: int, bound: float) -> float:
+        """Widen a share's interval, where rounding moved the share out of it."""
+        if self.statistic.bound == "none" or self.sheet.name != "responders":
+            return bound
+        counts = (self.sheet.columns[name][row] for name in ("improved", "episodes"))
+        improved, episodes = (self.limits.rounded(count) for count in counts)
+        share = round_to_step(min(improved / episodes, 1.0), 0.001)
+        return min(bound, share) if self.statistic.bound == "low" else max(bound, share)
+
+    def _step(self, row: int) -> float:
+        steps: dict[str, Callable[[int], float]] = {
+            "share": lambda row: self._share_step(self._count("episodes", row)),
+            "curve": lambda row: self._share_step(self._start(row)),
+            "effect": self._effect_step,
+            "mean": self._mean_step,
+            "score": lambda _: self._share_step(self.cohort.episodes),
+            "slope": lambda _: SLOPE_STEP,
+            "quality": self._quality_step,
+            "limit": self._limit_step,
+        }
+        return steps[self.statistic.precision](row)
+
+    def _share_step(self, denominator: float | None) -> float:
+        if not denominator:
+            return 0.1
+        return max(FINEST_SHARE, step_at_least(self.limits.rounding_base / denominator))
+
+    def _count(self, name: str, row: int) -> float | None:
+        count: float | None = self.sheet.columns[name][row]
+        return count
+
+    def _effect_step(self, row: int) -> float:
+        if self.sheet.columns["measure"][row] in ABSOLUTE_MEASURES:
+            return self._share_step(self._count("episodes", row))
+        support = self._count("events", row) or self._count("episodes", row)
+        return min(0.1, max(FINEST_RATIO, self._share_step(support)))
+
+    def _mean_step(self, row: int) -> float:
+        unit = self.sheet.columns["unit"][row] or ""
+        return PERCENT_MEAN_STEP if unit.startswith("%") else MEAN_STEP
+
+    def _quality_step(self, row: int) -> float:
+        value = abs(self.value(row) or 0.0)
+        if value <= 1:
+            return self._share_step(self._count("denominator", row))
+        return step_at_least(value / 50)
+
+    def _limit_step(self, row: int) -> float:
+        """Return a step so wide that a limit does not tell its denominator within two."""
+        scale = max(abs(self.sheet.columns["upper"][row] or 0.0), abs(self.value(row) or 0.0))
+        size = 1.0 if scale <= 1 else 10.0 ** math.ceil(math.log10(scale))
+        denominator = self._count("denominator", row) or 1
+        return size * max(FINEST_SHARE, step_at_least(1 / denominator))
+
+
+def _ratio_scale(value: float, ratio: float) -> float | None:
+    for scale in RATIO_SCALES:
+        if math.isclose(value, scale * ratio, rel_tol=1e-6, abs_tol=1e-12):
+            return scale
+    return None
