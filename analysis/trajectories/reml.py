@@ -20,6 +20,10 @@ IntArray = npt.NDArray[np.int64]
 GROUPS_PER_BLOCK: Final = 8192
 SMALLEST_INDEPENDENT_SHARE: Final = 1e-9
 SMALLEST_RESIDUAL_SHARE: Final = 1e-12
+# Random terms this many times as large as the residual leave no residual that could be told from 0.
+LARGEST_THETA: Final = 1e4
+SMALLEST_STEEPNESS: Final = 1e-7
+MOST_RESTARTS: Final = 10
 NEWTON_STEPS: Final = 3
 # A step that would lower the deviance by less than this changes no digit that is reported.
 SMALLEST_GAIN: Final = 1e-10
@@ -170,9 +174,13 @@ class _Problem:
 
 @dataclass(frozen=True)
 class _Profile:
-    """The likelihood at one theta: coefficients and residual sum that are best there."""
+    """The likelihood at one theta: coefficients and residual sum that are best there.
+
+    slope is the deviance's derivative with respect to L L', gradient with respect to theta.
+    """
 
     deviance: float
+    slope: FloatArray
     gradient: FloatArray
     coefficients: FloatArray
     information: FloatArray
@@ -238,8 +246,9 @@ def _profile(problem: _Problem, theta: FloatArray) -> _Profile:
     if problem.restricted:
         deviance += np.linalg.slogdet(information)[1]
         slope = slope - np.einsum("uv,abvu->ab", inverse, left[:, :, :-1, :-1])
-    gradient = 2 * (_symmetric(slope) @ factor)[np.tril_indices(problem.random_terms)]
-    return _Profile(float(deviance), gradient, coefficients, information, residual_sum)
+    slope = _symmetric(slope)
+    gradient = 2 * (slope @ factor)[np.tril_indices(problem.random_terms)]
+    return _Profile(float(deviance), slope, gradient, coefficients, information, residual_sum)
 
 
 def _summed_over_groups(
@@ -308,24 +317,55 @@ def _solved_upper(root: list[list[FloatArray]], right: FloatArray) -> FloatArray
 
 
 def _searched(problem: _Problem) -> FloatArray:
-    from scipy.optimize import minimize
+    """Return theta where no change of the random terms' covariance raises the likelihood.
 
-    rows, columns = np.tril_indices(problem.random_terms)
-    start = (rows == columns).astype(np.float64)
+    A singular L can hold the search although L L' could still be improved; then it goes on from
+    a covariance that is a little wider in the direction of the steepest descent.
+    """
+    theta = _descended(problem, np.eye(problem.random_terms)[np.tril_indices(problem.random_terms)])
+    for _ in range(MOST_RESTARTS):
+        wider = _widened(problem, theta)
+        if wider is None:
+            break
+        theta = _descended(problem, wider)
+    return theta
+
+
+def _descended(problem: _Problem, start: FloatArray) -> FloatArray:
+    from scipy.optimize import minimize
 
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
         profile = _profile(problem, theta)
         return profile.deviance, profile.gradient
 
+    rows, columns = np.tril_indices(problem.random_terms)
     found = minimize(
         objective,
         start,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(0, None) if diagonal else (None, None) for diagonal in rows == columns],
+        bounds=[(0 if diagonal else -LARGEST_THETA, LARGEST_THETA) for diagonal in rows == columns],
         options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500},
     )
+    if np.abs(found.x).max() >= LARGEST_THETA:
+        raise NotEstimableError("the values follow the model without any residual")
     return np.asarray(found.x, dtype=np.float64)
+
+
+def _widened(problem: _Problem, theta: FloatArray) -> FloatArray | None:
+    """Return a theta of higher likelihood, or None at a maximum."""
+    here, factor = _profile(problem, theta), problem.factor(theta)
+    steepness, directions = np.linalg.eigh(here.slope)
+    if steepness[0] > -SMALLEST_STEEPNESS * problem.values:
+        return None
+    direction = directions[:, 0]
+    for width in 10.0 ** np.arange(0, -7, -1):
+        columns = np.column_stack([factor, np.sqrt(width) * direction])
+        root = np.asarray(np.linalg.qr(columns.T, mode="r"), dtype=np.float64).T
+        wider = (root * np.where(np.diag(root) < 0, -1, 1))[np.tril_indices(factor.shape[0])]
+        if _profile(problem, wider).deviance < here.deviance:
+            return np.asarray(wider, dtype=np.float64)
+    return None
 
 
 def _polished(problem: _Problem, theta: FloatArray) -> FloatArray:
@@ -370,8 +410,6 @@ def _newton_step(
 def _in_units(problem: _Problem, sums: GroupSums, theta: FloatArray) -> MixedFit:
     profile, factor = _profile(problem, theta), problem.factor(theta)
     variance = profile.residual_sum / problem.weight * problem.value_scale**2
-    if variance <= SMALLEST_RESIDUAL_SHARE * problem.value_scale**2:
-        raise NotEstimableError("the values follow the model without any residual")
     inverse = np.linalg.inv(profile.information)
     rescale = np.outer(problem.term_scale, problem.term_scale)
     steps = profile.coefficients * problem.value_scale / problem.term_scale
