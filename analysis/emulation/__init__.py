@@ -1,0 +1,1 @@
+"""Target trials from observational data by clone-censor-weight; knows no rehabilitation."""
