@@ -44,7 +44,7 @@ class DomainModel:
 
     terms : names of the estimated fixed terms, in the order of the fit's coefficients.
     term_patients : number of patients whose values tell about each of them.
-    has_random_slope : whether patients differ in slope in this model, or in level only.
+    has_random_slope : whether episodes differ in slope in this model, or in level only.
     """
 
     domain: str
@@ -82,27 +82,36 @@ def fit_domain(points: pl.DataFrame, domain: str) -> DomainModel:
     """Fit a value's course with a slope for each stage, by REML.
 
     The value is linear in the weeks spent in each stage so far, so its line bends where the
-    person entered a stage. Level, and slope over all weeks where enough people have three
-    values, differ between patients. Reads `patient_key, episode_key, day, value` and the weeks
-    in each stage. Raises `NotEstimableError` when the domain cannot be modelled.
+    person entered a stage. Each episode has a level of its own and, where enough have three
+    values, a slope over all weeks of its own: two episodes of a patient may be years and regions
+    apart. That they are one person's is left to the errors, which are robust with patients as
+    clusters. Reads `patient_key, episode_key, day, value` and the weeks in each stage. Raises
+    `NotEstimableError` when the domain cannot be modelled.
     """
     if points.is_empty():
         raise NotEstimableError("nobody was measured")
     ordered = points.sort("patient_key", "episode_key", "day", *WEEKS, "value")
     patients = ordered["patient_key"].to_numpy().astype(np.int64)
+    episodes = ordered["episode_key"].to_numpy().astype(np.int64)
     columns = ordered.select(WEEKS).to_numpy().astype(np.float64)
     terms = np.column_stack([np.ones(len(ordered)), columns])
     values = ordered["value"].to_numpy().astype(np.float64)
     if np.ptp(values) == 0:
         raise NotEstimableError("all values are the same")
-    counts = np.bincount(np.unique(patients, return_inverse=True)[1])
-    if np.count_nonzero(counts > 1) < SMALLEST_PATIENTS:
+    if _patients_with(2, patients, episodes) < SMALLEST_PATIENTS:
         raise NotEstimableError(f"fewer than {SMALLEST_PATIENTS} patients have two values")
-    told = [_patients_telling(column, patients) for column in terms.T]
-    return _fitted(domain, group_sums(terms, values, patients), told, counts)
+    told = [int(np.unique(patients[column != 0]).size) for column in terms.T]
+    has_slope = _patients_with(VALUES_FOR_A_SLOPE, patients, episodes) >= SMALLEST_PATIENTS
+    return _fitted(domain, group_sums(terms, values, episodes, patients), told, has_slope)
 
 
-def _fitted(domain: str, sums: GroupSums, told: list[int], counts: IntArray) -> DomainModel:
+def _patients_with(values: int, patients: IntArray, episodes: IntArray) -> int:
+    """Return how many patients have an episode with so many values."""
+    _, first, counts = np.unique(episodes, return_index=True, return_counts=True)
+    return int(np.unique(patients[first[counts >= values]]).size)
+
+
+def _fitted(domain: str, sums: GroupSums, told: list[int], has_slope: bool) -> DomainModel:
     independent = set(independent_terms(sums))
     kept = [
         term
@@ -116,7 +125,6 @@ def _fitted(domain: str, sums: GroupSums, told: list[int], counts: IntArray) -> 
         for term in range(len(TERMS))
         if term not in kept
     )
-    has_slope = int(np.count_nonzero(counts >= VALUES_FOR_A_SLOPE)) >= SMALLEST_PATIENTS
     return DomainModel(
         domain=domain,
         terms=tuple(TERMS[term] for term in kept),
@@ -125,10 +133,6 @@ def _fitted(domain: str, sums: GroupSums, told: list[int], counts: IntArray) -> 
         fit=fit_mixed_model(_only(sums, kept), _random_terms(len(kept), has_slope)),
         gaps=gaps,
     )
-
-
-def _patients_telling(column: FloatArray, patients: IntArray) -> int:
-    return int(np.unique(patients[column != 0]).size)
 
 
 def _why_without(term: int, told: int, independent: set[int]) -> str:
@@ -148,7 +152,7 @@ def _only(sums: GroupSums, kept: list[int]) -> GroupSums:
     place[np.triu_indices(size)] = np.arange(sums.products.shape[0])
     columns = [*kept, size - 1]
     rows = place[np.ix_(columns, columns)][np.triu_indices(len(columns))]
-    return GroupSums(sums.products[rows], sums.values)
+    return GroupSums(sums.products[rows], sums.clusters, sums.values)
 
 
 def _random_terms(terms: int, has_slope: bool) -> FloatArray:
@@ -163,7 +167,7 @@ def _model_rows(model: DomainModel, domain: Domain, level: float) -> Iterator[di
     from scipy.special import stdtrit
 
     fit = model.fit
-    reach = float(stdtrit(fit.groups - 1, (1 + level) / 2))
+    reach = float(stdtrit(fit.clusters - 1, (1 + level) / 2))
     errors = np.sqrt(np.diag(fit.robust_covariance))
     shared = {"domain": model.domain, "model": POPULATION, "values_count": fit.values}
     for place, term in enumerate(model.terms):
@@ -178,15 +182,15 @@ def _model_rows(model: DomainModel, domain: Domain, level: float) -> Iterator[di
             "patients": model.term_patients[place],
         }
     for term, value, unit in _spreads(model, domain):
-        yield shared | {"term": term, "value": value, "unit": unit, "patients": fit.groups}
+        yield shared | {"term": term, "value": value, "unit": unit, "patients": fit.clusters}
 
 
 def _spreads(model: DomainModel, domain: Domain) -> Iterator[tuple[str, float, str]]:
     spread = np.sqrt(np.diag(model.fit.random_covariance))
-    yield "sd_between_patients", float(spread[0]), domain.unit
+    yield "sd_between_episodes", float(spread[0]), domain.unit
     if model.has_random_slope:
-        yield "sd_slope_between_patients", float(spread[1]), f"{domain.unit} per week"
-    yield "sd_within_patients", float(np.sqrt(model.fit.residual_variance)), domain.unit
+        yield "sd_slope_between_episodes", float(spread[1]), f"{domain.unit} per week"
+    yield "sd_within_episodes", float(np.sqrt(model.fit.residual_variance)), domain.unit
 
 
 def _framed(table: str, rows: list[dict[str, object]]) -> pl.DataFrame:

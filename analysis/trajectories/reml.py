@@ -39,10 +39,12 @@ class GroupSums:
 
     products : shape (k (k + 1) / 2, groups), the upper triangle of [X y]'[X y], row by row,
         with k = terms + 1.
+    clusters : shape (groups,), sorted: groups of one cluster may depend on one another.
     values : number of values over all groups.
     """
 
     products: FloatArray
+    clusters: IntArray
     values: int
 
     @property
@@ -66,7 +68,7 @@ class MixedFit:
 
     coefficients : shape (terms,).
     covariance : shape (terms, terms), by the model.
-    robust_covariance : the same by the sandwich over groups, times groups / (groups - 1).
+    robust_covariance : the same by the sandwich over clusters, times clusters / (clusters - 1).
     random_covariance : D, shape (random terms, random terms).
     log_likelihood : restricted (REML) or full, with all constants, as R's lme4 prints it.
     is_singular : whether some combination of the random terms has no variance.
@@ -78,26 +80,36 @@ class MixedFit:
     random_covariance: FloatArray
     residual_variance: float
     log_likelihood: float
+    clusters: int
     groups: int
     values: int
     is_singular: bool
 
 
-def group_sums(terms: FloatArray, values: FloatArray, groups: IntArray) -> GroupSums:
+def group_sums(
+    terms: FloatArray, values: FloatArray, groups: IntArray, clusters: IntArray | None = None
+) -> GroupSums:
     """Return the cross-products of each group.
 
-    `terms` has shape (values, terms); `groups` names the group of each value and must be sorted,
-    so that the sums, and everything computed from them, do not depend on the order of the rows
-    within the program that made them.
+    `terms` has shape (values, terms). `clusters` (by default the groups themselves) and `groups`
+    name where each value belongs and must be sorted, clusters first, so that the sums, and
+    everything computed from them, do not depend on the order of the rows where they came from.
     """
-    if np.any(groups[1:] < groups[:-1]):
-        raise ValueError("The values must be sorted by group.")
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+    clusters = groups if clusters is None else clusters
+    starts = _starts(clusters, groups)
     columns = [*terms.T, values]
     products = np.empty((len(columns) * (len(columns) + 1) // 2, starts.size))
     for place, (left, right) in enumerate(_upper_triangle(len(columns))):
         products[place] = np.add.reduceat(columns[left] * columns[right], starts)
-    return GroupSums(products, int(values.size))
+    return GroupSums(products, clusters[starts], int(values.size))
+
+
+def _starts(clusters: IntArray, groups: IntArray) -> npt.NDArray[np.intp]:
+    """Return where each group begins."""
+    same = clusters[1:] == clusters[:-1]
+    if np.any(clusters[1:] < clusters[:-1]) or np.any(same & (groups[1:] < groups[:-1])):
+        raise ValueError("The values must be sorted by cluster and group.")
+    return np.flatnonzero(np.r_[True, ~same | (groups[1:] != groups[:-1])])
 
 
 def independent_terms(sums: GroupSums) -> list[int]:
@@ -425,6 +437,7 @@ def _in_units(problem: _Problem, sums: GroupSums, theta: FloatArray) -> MixedFit
         / np.outer(problem.random_scale, problem.random_scale),
         residual_variance=variance,
         log_likelihood=float(-(profile.deviance + constants) / 2),
+        clusters=int(np.unique(sums.clusters).size),
         groups=sums.groups,
         values=sums.values,
         is_singular=bool(np.any(np.abs(np.diag(factor)) < 1e-4)),
@@ -434,26 +447,27 @@ def _in_units(problem: _Problem, sums: GroupSums, theta: FloatArray) -> MixedFit
 def _sandwich(
     problem: _Problem, sums: GroupSums, profile: _Profile, factor: FloatArray
 ) -> FloatArray:
-    """Return the covariance that holds whatever the variance within groups (Liang, Zeger 1986)."""
+    """Return the covariance robust to the variance within clusters (Liang and Zeger 1986)."""
     contrast = np.r_[-profile.coefficients, 1.0]
     least_squares, scale = problem.least_squares, problem.term_scale
     to_terms = np.vstack([np.diag(1 / scale), np.zeros(scale.size)])
     to_residual = np.r_[-least_squares, 1.0] / problem.value_scale
     to_residual[:-1] -= profile.coefficients / scale
     scores = _mapped(sums, to_terms, to_residual[:, None])[:, 0, :]
-    meat = np.zeros((problem.terms, problem.terms))
     start = 0
     for cross, gram in problem.blocks():
         root = _cholesky(_inner(factor, gram))
         residual = np.tensordot(contrast, cross, (0, 1))[:, None, :]
         half = _solved_lower(root, np.tensordot(factor.T, residual, 1))
         shrunk = np.tensordot(factor, _solved_upper(root, half), 1)[:, 0, :]
-        taken = np.einsum("atn,an->tn", cross[:, :-1, :], shrunk)
-        score = scores[:, start : start + taken.shape[1]] - taken
-        meat += score @ score.T
-        start += taken.shape[1]
-    inverse = np.linalg.inv(profile.information)
-    correction = sums.groups / (sums.groups - 1)
+        scores[:, start : start + shrunk.shape[1]] -= np.einsum(
+            "atn,an->tn", cross[:, :-1, :], shrunk
+        )
+        start += shrunk.shape[1]
+    starts = np.flatnonzero(np.r_[True, sums.clusters[1:] != sums.clusters[:-1]])
+    scores = np.add.reduceat(scores, starts, axis=1)
+    meat, inverse = scores @ scores.T, np.linalg.inv(profile.information)
+    correction = starts.size / max(starts.size - 1, 1)
     return _symmetric(inverse @ meat @ inverse) * correction * problem.value_scale**2
 
 
