@@ -30,6 +30,7 @@ class ReleaseInputs:
     """Everything a release is made of: deliveries in the order they came, code and protocol."""
 
     delivery_hashes: tuple[str, ...]
+    is_synthetic: bool
     code: CodeVersion
     protocol_hash: str
 
@@ -41,14 +42,15 @@ class ReleaseInputs:
     @property
     def release_id(self) -> str:
         """Return the name that these inputs give the release."""
-        parts = (self.input_hash, self.code.identity, self.protocol_hash)
+        kind = "synthetic" if self.is_synthetic else "recorded"
+        parts = (self.input_hash, kind, self.code.identity, self.protocol_hash)
         return sha256("\n".join(parts).encode())[:ID_LENGTH]
 
 
 def write_release(
     workspace: Workspace,
     inputs: ReleaseInputs,
-    protocol_text: str,
+    protocol_canonical: str,
     contents: Mapping[str, bytes],
 ) -> bool:
     """Write the release unless it stands already; return whether it was written.
@@ -57,7 +59,7 @@ def write_release(
     it is damaged it is replaced whole, and when it is sound but was made of other bytes under the
     same name, `IntegrityError` is raised.
     """
-    manifest = _manifest(inputs, protocol_text, contents)
+    manifest = _manifest(inputs, protocol_canonical, contents)
     release = workspace.releases_dir / inputs.release_id
     if release.exists() and _is_sound(release):
         if _read_manifest(release) != manifest:
@@ -140,33 +142,36 @@ def current_release(workspace: Workspace) -> str | None:
     return pages.parent.name if pages else None
 
 
+def released(workspace: Workspace) -> list[str]:
+    """Return the ids of the releases that stand, the newest first."""
+    folders = [path for path in workspace.releases_dir.glob("[!.]*") if path.is_dir()]
+    newest_first = sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [path.name for path in newest_first]
+
+
 def prune_releases(workspace: Workspace, keep: int = KEPT_RELEASES) -> list[str]:
     """Remove the oldest releases beyond `keep`, and what broken-off runs left; never the current.
 
     Returns the ids of the releases that were removed.
     """
     current = current_release(workspace)
-    folders = [path for path in workspace.releases_dir.iterdir() if path.is_dir()]
-    for path in folders:
-        if path.name.startswith("."):
-            shutil.rmtree(path, ignore_errors=True)
-    standing = [path for path in folders if not path.name.startswith(".")]
-    newest_first = sorted(standing, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    removed = [path for path in newest_first[keep:] if path.name != current]
-    for path in removed:
-        shutil.rmtree(path, ignore_errors=True)
-    return [path.name for path in removed]
+    removed = [release_id for release_id in released(workspace)[keep:] if release_id != current]
+    left_over = workspace.releases_dir.glob(".*")
+    for folder in (*left_over, *(workspace.releases_dir / release_id for release_id in removed)):
+        shutil.rmtree(folder, ignore_errors=True)
+    return removed
 
 
 def _manifest(
-    inputs: ReleaseInputs, protocol_text: str, contents: Mapping[str, bytes]
+    inputs: ReleaseInputs, protocol_canonical: str, contents: Mapping[str, bytes]
 ) -> dict[str, Any]:
     return {
         "release_id": inputs.release_id,
         "input_hash": inputs.input_hash,
         "inputs": list(inputs.delivery_hashes),
+        "is_synthetic": inputs.is_synthetic,
         "code": {**asdict(inputs.code), "libraries": dict(inputs.code.libraries)},
-        "protocol": {"hash": inputs.protocol_hash, "text": protocol_text},
+        "protocol": {"hash": inputs.protocol_hash, "content": json.loads(protocol_canonical)},
         "files": {
             name: {"sha256": sha256(content), "bytes": len(content)}
             for name, content in sorted(contents.items())

@@ -111,9 +111,9 @@ def list_runs(workspace: Workspace, last: int | None = None) -> list[RunRecord]:
     return [_with_true_status(workspace, record) for record in records]
 
 
-def last_finished(workspace: Workspace) -> RunRecord | None:
-    """Return the newest run that came to its end."""
-    finished = [run for run in list_runs(workspace) if run.status == FINISHED]
+def last_release_run(workspace: Workspace) -> RunRecord | None:
+    """Return the newest run that came to its end with a release."""
+    finished = [run for run in list_runs(workspace) if run.status == FINISHED and run.release_id]
     return finished[-1] if finished else None
 
 

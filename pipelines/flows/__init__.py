@@ -1,0 +1,1 @@
+"""In which order the line runs; nothing else."""

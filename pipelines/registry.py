@@ -1,0 +1,85 @@
+"""What the registry's ledger says about the deliveries it took in."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelines.publication.files import json_bytes, write_atomically
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Written beside the tables of a simulated delivery, and by nobody else.
+TRUTH_FILE: Final = "truth.json"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The deliveries taken in, in their order, and how many rows they held."""
+
+    delivery_ids: tuple[str, ...]
+    content_hashes: tuple[str, ...]
+    received_rows: int
+    rejected_rows: int
+    is_synthetic: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was ever taken in."""
+        return not self.delivery_ids
+
+    @property
+    def rejected_share(self) -> float:
+        """Return the share of all delivered rows that were rejected, from 0 to 1."""
+        return self.rejected_rows / self.received_rows if self.received_rows else 0.0
+
+
+def read_ledger(workspace: Workspace) -> Ledger:
+    """Return the ledger; the caller holds the registry."""
+    if not workspace.store_path.exists():
+        return Ledger((), (), 0, 0, is_synthetic=False)
+    deliveries, files = ledger_tables(workspace)
+    deliveries = deliveries.sort("delivery_number")
+    ids = tuple(deliveries["delivery_id"])
+    return Ledger(
+        delivery_ids=ids,
+        content_hashes=tuple(deliveries["content_hash"]),
+        received_rows=int(files["rows_in"].sum()),
+        rejected_rows=int(files["rejected"].sum()),
+        is_synthetic=not synthetic_deliveries(workspace).isdisjoint(ids),
+    )
+
+
+def ledger_tables(workspace: Workspace) -> tuple["pl.DataFrame", "pl.DataFrame"]:
+    """Return the rows of ledger.deliveries and ledger.files; the caller holds the registry."""
+    from pipelines.warehouse import open_store, read_frame
+
+    with open_store(workspace) as store:
+        return read_frame(store, "ledger.deliveries"), read_frame(store, "ledger.files")
+
+
+def is_simulated(delivery: Path) -> bool:
+    """Return whether the folder is a simulated delivery, whose truth lies beside its tables."""
+    return (delivery / TRUTH_FILE).is_file()
+
+
+def synthetic_deliveries(workspace: Workspace) -> frozenset[str]:
+    """Return the ids of the deliveries that were simulated."""
+    try:
+        return frozenset(json.loads(_synthetic_path(workspace).read_bytes())["deliveries"])
+    except FileNotFoundError:
+        return frozenset()
+
+
+def remember_synthetic(workspace: Workspace, delivery_ids: frozenset[str]) -> None:
+    """Keep on record that these deliveries are simulated; the caller holds the registry."""
+    known = synthetic_deliveries(workspace)
+    if not delivery_ids <= known:
+        content = json_bytes({"deliveries": sorted(known | delivery_ids)})
+        write_atomically(_synthetic_path(workspace), content)
+
+
+def _synthetic_path(workspace: Workspace) -> Path:
+    return workspace.registry_dir / "synthetic.json"
