@@ -6,7 +6,6 @@ mistaken for zero or for a value that nobody measured.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -38,12 +37,13 @@ class ReleasedTable:
 class ReleaseFacts:
     """What every page states about the release it belongs to.
 
+    Nothing here knows the clock: the same deliveries, code and protocol give the same pages, byte
+    for byte. `run_id` is the release's own id, under which results.runs holds its runs and times.
     Months are written YYYY-MM (None when the registry holds no record); `deliveries` is a count.
     """
 
     run_id: str
     release_id: str
-    finished: datetime
     code_version: str
     protocol_name: str
     protocol_hash: str
