@@ -22,6 +22,11 @@ def for_every_unit(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([network, clinics])
 
 
+def network_first(rows: pl.DataFrame, *then: str) -> pl.DataFrame:
+    """Return the rows of the network, then those of the clinics by name, then by other columns."""
+    return rows.sort(pl.col("unit_kind") == CLINIC, "unit_name", *then)
+
+
 def clustered_means(rows: pl.DataFrame, by: list[str], columns: list[str]) -> pl.DataFrame:
     """Return mean and standard error of each column in each group of rows.
 

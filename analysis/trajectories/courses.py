@@ -9,6 +9,7 @@ from analysis.trajectories.clusters import (
     UNIT,
     clustered_means,
     for_every_unit,
+    network_first,
     with_mean_interval,
 )
 
@@ -51,5 +52,7 @@ def domain_courses(
     named = courses.join(units, on="domain", how="left", maintain_order="left")
     return conform(
         "domain_courses",
-        named.rename({"rows_count": "episodes"}).drop(cs.ends_with("_error")),
+        network_first(named, "domain", "stage")
+        .rename({"rows_count": "episodes"})
+        .drop(cs.ends_with("_error")),
     )

@@ -61,10 +61,12 @@ def trajectory_models(
     """Return results.trajectory_models and results.trajectory_gaps of every domain.
 
     `domain_exposure` holds the rows of marts.domain_exposure: value, and weeks spent so far in
-    each stage. A domain that cannot be modelled is named with its reason in the second frame;
-    the others go on.
+    each stage, null after care has ended, when a value belongs to no stage. A domain that
+    cannot be modelled is named with its reason in the second frame; the others go on.
     """
-    points = domain_exposure.join(baseline.select("episode_key", "patient_key"), on="episode_key")
+    points = domain_exposure.drop_nulls(WEEKS).join(
+        baseline.select("episode_key", "patient_key"), on="episode_key"
+    )
     rows: list[dict[str, object]] = []
     gaps: list[Gap] = []
     for name, domain in protocol.domains.items():

@@ -10,6 +10,7 @@ from analysis.trajectories.clusters import (
     UNIT,
     clustered_means,
     for_every_unit,
+    network_first,
     with_share_interval,
 )
 
@@ -43,7 +44,7 @@ def responders(
         "improved",
         protocol.bootstrap.interval_level,
     )
-    return conform("responders", _counted(shares))
+    return conform("responders", network_first(_counted(shares), "domain", "change"))
 
 
 def _changes(domain_points: pl.DataFrame) -> pl.DataFrame:
