@@ -1,0 +1,157 @@
+"""The study's parameters as the small tables that the SQL reads."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from analysis.contracts.protocol import DOMAINS, EVENT_KINDS, STAGES, Protocol
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Rows = list[dict[str, Any]]
+
+
+def protocol_tables(protocol: Protocol) -> dict[str, "pl.DataFrame"]:
+    """Return the tables of the schema `protocol`, by name.
+
+    `parameters` has one row. Orders and domains have numbers beside their names, so that large
+    tables can refer to them by an integer; a stage's bit is 1, 2, 4, 8, 16 for the stages 1 to 5.
+    """
+    import polars as pl
+
+    text, whole, number = pl.String, pl.Int32, pl.Float64
+    tables: dict[str, tuple[Mapping[str, Any], Rows]] = {
+        "parameters": (
+            {
+                "name": text,
+                "protocol_hash": text,
+                "horizon_days": whole,
+                "primary_order": text,
+                "early_loading_within_days": whole,
+            },
+            [_parameters(protocol)],
+        ),
+        "orders": ({"order_number": whole, "order_name": text}, _orders(protocol)),
+        "stage_order": (
+            {
+                "order_number": whole,
+                "order_name": text,
+                "stage": whole,
+                "stage_bit": whole,
+                "stage_rank": whole,
+            },
+            _stage_order(protocol),
+        ),
+        "stage_requires": (
+            {
+                "order_number": whole,
+                "order_name": text,
+                "stage": whole,
+                "stage_bit": whole,
+                "required_stage": whole,
+                "required_bit": whole,
+            },
+            _stage_requires(protocol),
+        ),
+        "counted_evidence": (
+            {"exit_evidence": text},
+            [{"exit_evidence": word} for word in protocol.exits.counted_evidence],
+        ),
+        "early_loading_stages": (
+            {"stage": whole, "stage_bit": whole},
+            [{"stage": stage, "stage_bit": _bit(stage)} for stage in protocol.early_loading.stages],
+        ),
+        "event_roles": ({"kind": text, "role": text}, _event_roles(protocol)),
+        "domains": (
+            {
+                "domain_number": whole,
+                "domain": text,
+                "unit": text,
+                "better": text,
+                "important_change": number,
+                "important_share": number,
+                "substantial_share": number,
+            },
+            _domains(protocol),
+        ),
+        "instruments": (
+            {"instrument": text, "domain_number": whole, "domain": text, "unit": text},
+            _instruments(protocol),
+        ),
+    }
+    return {
+        name: pl.DataFrame(rows, schema=dict(schema)) for name, (schema, rows) in tables.items()
+    }
+
+
+def _bit(stage: int) -> int:
+    return 1 << (stage - 1)
+
+
+def _parameters(protocol: Protocol) -> dict[str, Any]:
+    return {
+        "name": protocol.study.name,
+        "protocol_hash": protocol.hash,
+        "horizon_days": protocol.study.horizon_days,
+        "primary_order": protocol.study.primary_order,
+        "early_loading_within_days": protocol.early_loading.within_days,
+    }
+
+
+def _orders(protocol: Protocol) -> Rows:
+    return [
+        {"order_number": number, "order_name": name}
+        for number, name in enumerate(protocol.orders, 1)
+    ]
+
+
+def _stage_order(protocol: Protocol) -> Rows:
+    return [
+        {**order, "stage": stage, "stage_bit": _bit(stage), "stage_rank": ranks[stage]}
+        for order in _orders(protocol)
+        for ranks in [protocol.stage_ranks(order["order_name"])]
+        for stage in STAGES
+    ]
+
+
+def _stage_requires(protocol: Protocol) -> Rows:
+    return [
+        {
+            **order,
+            "stage": stage,
+            "stage_bit": _bit(stage),
+            "required_stage": required,
+            "required_bit": _bit(required),
+        }
+        for order in _orders(protocol)
+        for stage, required_stages in protocol.stage_requires(order["order_name"]).items()
+        for required in required_stages
+    ]
+
+
+def _event_roles(protocol: Protocol) -> Rows:
+    outcome = protocol.outcome
+    roles = {outcome.event: "event"}
+    roles |= dict.fromkeys(outcome.competing, "competing")
+    roles |= dict.fromkeys(outcome.negative_controls, "negative_control")
+    return [{"kind": kind, "role": roles[kind]} for kind in EVENT_KINDS if kind in roles]
+
+
+def _domains(protocol: Protocol) -> Rows:
+    return [
+        {"domain_number": number, "domain": name, **asdict(protocol.domains[name])}
+        for number, name in enumerate(DOMAINS, 1)
+    ]
+
+
+def _instruments(protocol: Protocol) -> Rows:
+    return [
+        {
+            "instrument": code,
+            "domain_number": DOMAINS.index(instrument.domain) + 1,
+            "domain": instrument.domain,
+            "unit": instrument.unit,
+        }
+        for code, instrument in protocol.instruments.items()
+    ]

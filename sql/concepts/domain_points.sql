@@ -1,0 +1,129 @@
+-- Title:   Values of the outcome domains
+-- Meaning: What was measured, when, and in which stage. A session's value belongs to the session's
+--          stage; a measurement to the stage of the latest attended session on or before its day
+--          (none before the first). Measurements count when their instrument is in the protocol's
+--          registry and in its unit, when they were not taken after treatment, and when they are
+--          not of the other side than the episode's. position orders the values of one day:
+--          sessions first, measurements after them.
+-- Grain:   one row for each value of a domain; (episode_key, domain_number, day, position) is
+--          unique
+-- Reads:   concepts.session_progress, core.measurements, core.episodes, protocol.instruments
+-- Source:  study definitions, "Outcome"
+WITH counted_measurements AS (
+    SELECT
+        measurements.episode_key,
+        measurements.day,
+        measurements.instrument,
+        measurements.value,
+        instruments.domain_number,
+        row_number() OVER (
+            PARTITION BY measurements.episode_key
+            ORDER BY
+                measurements.day,
+                measurements.instrument,
+                measurements.value,
+                measurements.side,
+                measurements.timing
+        ) AS measurement_number
+    FROM core.measurements AS measurements
+    INNER JOIN protocol.instruments AS instruments
+        ON
+            measurements.instrument = instruments.instrument
+            AND measurements.unit = instruments.unit
+    INNER JOIN core.episodes AS episodes
+        ON measurements.episode_key = episodes.episode_key
+    WHERE
+        coalesce(measurements.timing, 'pre') = 'pre'
+        AND NOT (
+            coalesce(episodes.side, 'unknown') IN ('L', 'R')
+            AND coalesce(measurements.side, 'unknown') IN ('L', 'R')
+            AND measurements.side <> episodes.side
+        )
+),
+
+-- The latest session of each day on which there was one; its stage lasts until the next.
+staged_measurements AS (
+    SELECT
+        measurements.episode_key,
+        measurements.measurement_number,
+        max(sessions.session_number) AS session_number
+    FROM counted_measurements AS measurements
+    INNER JOIN concepts.session_progress AS sessions
+        ON
+            measurements.episode_key = sessions.episode_key
+            AND measurements.day >= sessions.day
+    GROUP BY measurements.episode_key, measurements.measurement_number
+)
+
+SELECT
+    episode_key,
+    1 AS domain_number,
+    day,
+    session_number AS position,
+    stage,
+    CAST(pain_nrs AS DOUBLE) AS value,
+    'session' AS source
+FROM concepts.session_progress
+WHERE pain_nrs IS NOT NULL
+UNION ALL
+SELECT
+    episode_key,
+    2 AS domain_number,
+    day,
+    session_number AS position,
+    stage,
+    CAST(flexibility_pct AS DOUBLE) AS value,
+    'session' AS source
+FROM concepts.session_progress
+WHERE flexibility_pct IS NOT NULL
+UNION ALL
+SELECT
+    episode_key,
+    3 AS domain_number,
+    day,
+    session_number AS position,
+    stage,
+    CAST(strength_pct AS DOUBLE) AS value,
+    'session' AS source
+FROM concepts.session_progress
+WHERE strength_pct IS NOT NULL
+UNION ALL
+SELECT
+    episode_key,
+    4 AS domain_number,
+    day,
+    session_number AS position,
+    stage,
+    CAST(endurance_pct AS DOUBLE) AS value,
+    'session' AS source
+FROM concepts.session_progress
+WHERE endurance_pct IS NOT NULL
+UNION ALL
+SELECT
+    episode_key,
+    5 AS domain_number,
+    day,
+    session_number AS position,
+    stage,
+    CAST(alignment_deg AS DOUBLE) AS value,
+    'session' AS source
+FROM concepts.session_progress
+WHERE alignment_deg IS NOT NULL
+UNION ALL
+SELECT
+    measurements.episode_key,
+    measurements.domain_number,
+    measurements.day,
+    1000000 + measurements.measurement_number AS position,
+    sessions.stage,
+    measurements.value,
+    measurements.instrument AS source
+FROM counted_measurements AS measurements
+LEFT JOIN staged_measurements AS staged
+    ON
+        measurements.episode_key = staged.episode_key
+        AND measurements.measurement_number = staged.measurement_number
+LEFT JOIN concepts.session_progress AS sessions
+    ON
+        staged.episode_key = sessions.episode_key
+        AND staged.session_number = sessions.session_number

@@ -1,0 +1,14 @@
+-- Title:   First violation of an order
+-- Meaning: When an episode first broke an order, how, and in how many sessions it did.
+-- Grain:   one row for each order and episode that ever broke it
+-- Reads:   concepts.violating_sessions
+-- Source:  study definitions, "Adherence, session by session"
+SELECT
+    order_number,
+    episode_key,
+    CAST(min(session_number) AS INTEGER) AS first_violation_session_number,
+    min(day) AS first_violation_day,
+    CASE WHEN min_by(is_skip, session_number) THEN 'skip' ELSE 'premature' END AS violation_kind,
+    CAST(count(*) AS INTEGER) AS premature_sessions
+FROM concepts.violating_sessions
+GROUP BY order_number, episode_key

@@ -1,0 +1,80 @@
+-- Title:   Sessions at which advancing early was possible
+-- Meaning: Attended sessions up to and including the first violation, as long as some stage still
+--          waited for another to be completed. stage_due is the lowest-ranked stage not completed
+--          before the session (of equal rank, the lowest number), visits_in_stage the earlier
+--          sessions that worked it.
+-- Grain:   one row for each order, episode of the study population and such session
+-- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
+--          concepts.study_population, protocol.orders, protocol.stage_order
+-- Source:  study definitions, "Effect: the target trial"
+WITH stages_due AS (
+    SELECT
+        sets.order_number,
+        sets.stage_set AS completed_set,
+        min_by(stages.stage, 10 * stages.stage_rank + stages.stage) AS stage_due
+    FROM concepts.stage_sets AS sets
+    INNER JOIN protocol.stage_order AS stages
+        ON
+            sets.order_number = stages.order_number
+            AND (sets.stage_set & stages.stage_bit) = 0
+    GROUP BY sets.order_number, sets.stage_set
+),
+
+-- The stages that any other stage waits for.
+waited_for AS (
+    SELECT
+        order_number,
+        required_set
+    FROM concepts.stage_sets
+    WHERE stage_set = 31
+),
+
+possible AS (
+    SELECT
+        due.order_number,
+        sessions.episode_key,
+        sessions.session_number,
+        sessions.day,
+        due.stage_due,
+        CASE due.stage_due
+            WHEN 1 THEN sessions.visits_before_1
+            WHEN 2 THEN sessions.visits_before_2
+            WHEN 3 THEN sessions.visits_before_3
+            WHEN 4 THEN sessions.visits_before_4
+            ELSE sessions.visits_before_5
+        END AS visits_in_stage,
+        sessions.pain_nrs,
+        sessions.last_pain_nrs
+    FROM concepts.session_progress AS sessions
+    INNER JOIN stages_due AS due
+        ON sessions.completed_set_before = due.completed_set
+    INNER JOIN waited_for
+        ON due.order_number = waited_for.order_number
+    WHERE (waited_for.required_set & sessions.completed_set_before) <> waited_for.required_set
+)
+
+SELECT
+    orders.order_name,
+    possible.episode_key,
+    possible.session_number,
+    possible.day,
+    possible.stage_due,
+    CAST(possible.visits_in_stage AS INTEGER) AS visits_in_stage,
+    possible.pain_nrs,
+    possible.last_pain_nrs,
+    coalesce(possible.session_number = violations.first_violation_session_number, FALSE)
+        AS is_violation
+FROM possible
+INNER JOIN protocol.orders AS orders
+    ON possible.order_number = orders.order_number
+INNER JOIN concepts.study_population AS population
+    ON possible.episode_key = population.episode_key
+LEFT JOIN concepts.first_violations AS violations
+    ON
+        possible.episode_key = violations.episode_key
+        AND possible.order_number = violations.order_number
+WHERE
+    population.is_in_study
+    AND possible.session_number
+    <= coalesce(violations.first_violation_session_number, possible.session_number)
+ORDER BY orders.order_name, possible.episode_key, possible.session_number

@@ -1,0 +1,23 @@
+-- Title:   Values of the outcome domains
+-- Meaning: Every value that a session or an instrument of the protocol's registry gave, in the
+--          domain's unit; source is session or the instrument. The stage is that of the session,
+--          or of the latest attended session on or before the day of a measurement.
+-- Grain:   one row for each value of a domain
+-- Kind:    view
+-- Reads:   concepts.domain_points, protocol.domains, core.episodes
+-- Source:  study definitions, "Outcome"
+SELECT
+    episodes.episode_id,
+    domains.domain,
+    points.day,
+    points.stage,
+    points.value,
+    domains.unit,
+    points.source,
+    points.position,
+    episodes.episode_key
+FROM concepts.domain_points AS points
+INNER JOIN protocol.domains AS domains
+    ON points.domain_number = domains.domain_number
+INNER JOIN core.episodes AS episodes
+    ON points.episode_key = episodes.episode_key

@@ -1,0 +1,48 @@
+-- Title:   Attended sessions
+-- Meaning: What was worked, and which exits were met, in each session that took place.
+--          A set of stages is written as one number, the sum of 1 for stage 1, 2 for stage 2,
+--          4 for stage 3, 8 for stage 4 and 16 for stage 5; stage_bit is the session's own stage
+--          in that writing. worked_set adds the further stages treated in the session. met_set
+--          holds the session's stage when its exit was met with evidence that the protocol counts;
+--          inferred evidence never counts.
+-- Grain:   one row for each attended session
+-- Kind:    view
+-- Reads:   core.sessions, protocol.counted_evidence
+-- Source:  study definitions, "Adherence, session by session"
+WITH attended AS (
+    SELECT
+        sessions.*,
+        CASE sessions.stage WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 8 ELSE 16 END
+            AS stage_bit,
+        evidence.exit_evidence IS NOT NULL AND sessions.exit_met IS NOT NULL AS has_exit_evidence
+    FROM core.sessions AS sessions
+    LEFT JOIN protocol.counted_evidence AS evidence
+        ON sessions.exit_evidence = evidence.exit_evidence
+    WHERE sessions.status = 'attended' AND sessions.stage IS NOT NULL
+)
+
+SELECT
+    episode_key,
+    session_id,
+    day,
+    sequence,
+    CAST(stage AS INTEGER) AS stage,
+    stage_bit,
+    CASE
+        WHEN also_stages IS NULL THEN stage_bit
+        ELSE
+            stage_bit
+            | CASE WHEN list_contains(also_stages, 1) THEN 1 ELSE 0 END
+            | CASE WHEN list_contains(also_stages, 2) THEN 2 ELSE 0 END
+            | CASE WHEN list_contains(also_stages, 3) THEN 4 ELSE 0 END
+            | CASE WHEN list_contains(also_stages, 4) THEN 8 ELSE 0 END
+            | CASE WHEN list_contains(also_stages, 5) THEN 16 ELSE 0 END
+    END AS worked_set,
+    CASE WHEN has_exit_evidence AND exit_met THEN stage_bit ELSE 0 END AS met_set,
+    has_exit_evidence,
+    pain_nrs,
+    flexibility_pct,
+    strength_pct,
+    endurance_pct,
+    alignment_deg
+FROM attended
