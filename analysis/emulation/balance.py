@@ -76,6 +76,7 @@ def balance_on_day(
     strategy: str,
     path: WeightPath,
     weights: FloatArray,
+    *,
     covariates: Covariates,
     day: int,
 ) -> DayBalance:

@@ -34,7 +34,9 @@ class Incidence:
     competing_risk: FloatArray
 
 
-def daily_sums(path: WeightPath, weights: FloatArray, counts: FloatArray | None = None) -> DailySums:
+def daily_sums(
+    path: WeightPath, weights: FloatArray, counts: FloatArray | None = None
+) -> DailySums:
     """Return the weighted sums of every day; `counts` (people,) says how often a person counts."""
     counts = np.ones(len(path.last_day)) if counts is None else counts
     days = path.horizon + 1
@@ -68,7 +70,8 @@ def incidence(sums: DailySums) -> Incidence:
     at_risk = np.where(anyone, sums.at_risk, 1.0)
     event_hazard = np.where(anyone, sums.events / at_risk, 0.0)
     competing_hazard = np.where(anyone, sums.competing / at_risk, 0.0)
-    survival = np.cumprod(np.clip(1.0 - event_hazard - competing_hazard, 0.0, 1.0))
+    remaining = np.clip(1.0 - event_hazard - competing_hazard, 0.0, 1.0)
+    survival: FloatArray = np.cumprod(remaining, dtype=np.float64)
     before = np.r_[1.0, survival[:-1]]
     return Incidence(
         np.cumsum(before * event_hazard), survival, np.cumsum(before * competing_hazard)
@@ -134,15 +137,16 @@ def _increments(path: WeightPath, weights: FloatArray) -> FloatArray:
         return weights
     before = np.r_[1.0, weights[:-1]]
     before[path.is_first] = 1.0
-    return weights - before
+    return np.asarray(weights - before, dtype=np.float64)
 
 
 def _final_weights(path: WeightPath, weights: FloatArray) -> FloatArray:
     if len(weights) == 0:
         return np.ones(len(path.last_day))
-    return np.where(path.last_row >= 0, weights[path.last_row], 1.0)
+    return np.asarray(np.where(path.last_row >= 0, weights[path.last_row], 1.0), dtype=np.float64)
 
 
 def _sum_on_days(path: WeightPath, leaves: FloatArray, ending: int, days: int) -> FloatArray:
     who = path.ending == ending
-    return np.bincount(path.last_day[who], weights=leaves[who], minlength=days)[:days]
+    sums = np.bincount(path.last_day[who], weights=leaves[who], minlength=days)
+    return np.asarray(sums[:days], dtype=np.float64)

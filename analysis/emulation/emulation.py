@@ -8,7 +8,7 @@ weight model refitted; contrasts are of paired draws, the same resample under bo
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -166,7 +166,14 @@ def emulate(
     decision_models = [_model(cohort, each.decisions, counts, settings) for each in strategies]
     progress("weighting the risk curves")
     risks = tuple(
-        _strategy_risk(cohort, strategy, path, decisions, follow_model, counts, settings)
+        _strategy_risk(
+            cohort,
+            strategy,
+            path,
+            models=(decisions, follow_model),
+            counts=counts,
+            settings=settings,
+        )
         for strategy, path, decisions in zip(strategies, paths, decision_models, strict=True)
     )
     return _with_sound_draws(Emulation(cohort, risks, follow_model, settings.level, 0))
@@ -218,24 +225,24 @@ def _strategy_risk(
     cohort: Cohort,
     strategy: Strategy,
     path: WeightPath,
-    decisions: HazardModel | None,
-    follow_up: HazardModel | None,
+    *,
+    models: tuple[HazardModel | None, HazardModel | None],
     counts: Counts,
     settings: Settings,
 ) -> StrategyRisk:
-    models = [model for model in (decisions, follow_up) if model is not None]
-    hazards = np.concatenate([_hazards(model) for model in models] or [np.empty(0)])
+    fitted = [model for model in models if model is not None]
+    hazards = np.concatenate([_hazards(model) for model in fitted] or [np.empty(0)])
     cap = _cap(path_weights(hazards, path), settings.truncation_quantile)
     weights = path_weights(hazards, path, cap)
     return StrategyRisk(
         strategy.name,
         incidence(daily_sums(path, weights)),
-        _draws(cohort, path, models, counts, cap),
+        _draws(cohort, path, fitted, counts, cap),
         at_risk_counts(path),
         int(np.sum(path.ending == EVENT)),
         path,
         weights,
-        decisions,
+        models[0],
     )
 
 
@@ -252,8 +259,7 @@ def _draws(
     def fill(first: int) -> None:
         chosen = np.arange(first, min(first + REPLICATES_AT_ONCE, replicates))
         hazards = np.concatenate(
-            [_replicate_hazards(model, chosen) for model in models]
-            or [np.empty((len(chosen), 0))],
+            [_replicate_hazards(model, chosen) for model in models] or [np.empty((len(chosen), 0))],
             axis=1,
         )
         for row, replicate in enumerate(chosen):
@@ -297,19 +303,5 @@ def _with_sound_draws(emulation: Emulation) -> Emulation:
             f"{failed} of {len(sound)} resamples of the patients have no answer, because a "
             "strategy ran out of people or a model of the weights has no stable solution."
         )
-    strategies = tuple(
-        StrategyRisk(
-            each.name,
-            each.curve,
-            each.draws[sound],
-            each.at_risk,
-            each.events,
-            each.path,
-            each.weights,
-            each.decisions,
-        )
-        for each in emulation.strategies
-    )
-    return Emulation(
-        emulation.cohort, strategies, emulation.follow_up, emulation.level, failed
-    )
+    strategies = tuple(replace(each, draws=each.draws[sound]) for each in emulation.strategies)
+    return replace(emulation, strategies=strategies, failed_replicates=failed)

@@ -1,8 +1,9 @@
 """Logistic regression by Newton's method, and the same model refitted to many resamples at once.
 
-A tiny ridge precision on every coefficient but the intercept keeps estimates finite where the data
-separate (le Cessie and van Houwelingen 1992); at the preset of 0.01, the information of one hundredth
-of an observation with unit variance, it is not felt elsewhere.
+A tiny ridge precision on every coefficient but the intercept keeps estimates finite where the
+data separate (le Cessie and van Houwelingen 1992); at the preset of 0.01 it weighs less than one
+observation and is not felt elsewhere. The intercept has a millionth of it, for resamples in which
+nothing happened.
 
 Resamples share the rows of the design and differ only in how often each row counts. All are solved
 together: a quasi-Newton step for each from the full sample's information (the chord method), kept
@@ -17,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from analysis.emulation.arrays import BoolArray, FloatArray, IntArray
+from analysis.emulation.bootstrap import Counts
 from analysis.emulation.design import Design
 
 NEWTON_ITERATIONS: Final = 60
@@ -24,6 +26,7 @@ BATCH_ITERATIONS: Final = 30
 # Largest next step, in coefficients of unit-scale columns, at which a fit counts as converged.
 LARGEST_LAST_STEP: Final = 1e-9
 SMALLEST_DAMPING: Final = 2.0**-20
+INTERCEPT_PENALTY_SHARE: Final = 1e-6
 BLOCK_ROWS: Final = 2048
 WORKERS: Final = 2
 
@@ -52,11 +55,7 @@ class Resampling:
     """How often each unit counts in each resample (units x resamples), and the unit of a row."""
 
     unit_of_row: IntArray
-    counts: FloatArray
-
-    def of_rows(self, unit_of_row: IntArray) -> "Resampling":
-        """Return the same resamples for other rows."""
-        return Resampling(unit_of_row, self.counts)
+    counts: Counts
 
 
 def probabilities(design: Design, coefficients: FloatArray) -> FloatArray:
@@ -78,21 +77,23 @@ def fit_logistic(
     until the objective does not fall. Without rows of both outcomes and without ridge there is no
     maximum: `has_converged` is then false.
     """
-    x, y = design.values, outcome.astype(np.float64)
-    weights = np.ones(len(y)) if case_weights is None else case_weights
-    penalty = _penalty(design, precision)
-    beta = _start(design, y, weights) if start is None else start.copy()
-    objective = _objective(x, y, weights, penalty, beta)
+    problem = _Problem(
+        design.values,
+        outcome.astype(np.float64),
+        np.ones(len(outcome)) if case_weights is None else case_weights,
+        _penalty(design, precision),
+    )
+    beta = problem.start() if start is None else start.copy()
+    objective, information = problem.objective(beta), np.diag(problem.penalty)
     for iteration in range(1, NEWTON_ITERATIONS + 1):
-        gradient, information = _derivatives(x, y, weights, penalty, beta)
+        gradient, information = problem.derivatives(beta)
         step = _solve(information, gradient)
         if not np.all(np.isfinite(step)):
             break
         if float(np.max(np.abs(step))) < LARGEST_LAST_STEP:
             return LogisticFit(beta + step, information, iteration, has_converged=True)
-        damping, reached = _climb(x, y, weights, penalty, beta, step, objective)
-        beta, objective = beta + damping * step, reached
-    return LogisticFit(beta, information, iteration, has_converged=False)
+        beta, objective = problem.climb(beta, step, objective)
+    return LogisticFit(beta, information, NEWTON_ITERATIONS, has_converged=False)
 
 
 def refit_logistic(
@@ -205,55 +206,54 @@ def _update_inverses(
     inverses[who] = h
 
 
-def _climb(
-    x: FloatArray,
-    y: FloatArray,
-    weights: FloatArray,
-    penalty: FloatArray,
-    beta: FloatArray,
-    step: FloatArray,
-    objective: float,
-) -> tuple[float, float]:
-    damping = 1.0
-    while True:
-        reached = _objective(x, y, weights, penalty, beta + damping * step)
-        if reached >= objective - 1e-12 * abs(objective) or damping <= SMALLEST_DAMPING:
-            return damping, reached
-        damping /= 2.0
+@dataclass(frozen=True)
+class _Problem:
+    """A penalised log likelihood and its derivatives."""
 
+    x: FloatArray
+    y: FloatArray
+    weights: FloatArray
+    penalty: FloatArray
 
-def _objective(
-    x: FloatArray, y: FloatArray, weights: FloatArray, penalty: FloatArray, beta: FloatArray
-) -> float:
-    eta = x @ beta
-    log_likelihood = y * eta - np.logaddexp(0.0, eta)
-    return float(weights @ log_likelihood) - 0.5 * float(penalty @ (beta * beta))
+    def start(self) -> FloatArray:
+        beta = np.zeros(self.x.shape[1])
+        total, happened = float(np.sum(self.weights)), float(self.weights @ self.y)
+        if 0.0 < happened < total:
+            beta[0] = np.log(happened / (total - happened))
+        return beta
 
+    def objective(self, beta: FloatArray) -> float:
+        eta = self.x @ beta
+        log_likelihood = self.y * eta - np.logaddexp(0.0, eta)
+        return float(self.weights @ log_likelihood) - 0.5 * float(self.penalty @ (beta * beta))
 
-def _derivatives(
-    x: FloatArray, y: FloatArray, weights: FloatArray, penalty: FloatArray, beta: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    gradient = -penalty * beta
-    information = np.diag(penalty)
-    for first in range(0, len(y), BLOCK_ROWS):
-        rows = slice(first, first + BLOCK_ROWS)
-        p = _logistic(x[rows] @ beta)
-        gradient = gradient + x[rows].T @ (weights[rows] * (y[rows] - p))
-        information = information + x[rows].T @ (x[rows] * (weights[rows] * p * (1.0 - p))[:, None])
-    return gradient, information
+    def derivatives(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        gradient = -self.penalty * beta
+        information = np.diag(self.penalty)
+        for first in range(0, len(self.y), BLOCK_ROWS):
+            rows = slice(first, first + BLOCK_ROWS)
+            x, weights = self.x[rows], self.weights[rows]
+            p = _logistic(x @ beta)
+            gradient = gradient + x.T @ (weights * (self.y[rows] - p))
+            information = information + x.T @ (x * (weights * p * (1.0 - p))[:, None])
+        return gradient, information
 
-
-def _start(design: Design, y: FloatArray, weights: FloatArray) -> FloatArray:
-    beta = np.zeros(design.values.shape[1])
-    total, happened = float(np.sum(weights)), float(weights @ y)
-    if 0.0 < happened < total:
-        beta[0] = np.log(happened / (total - happened))
-    return beta
+    def climb(
+        self, beta: FloatArray, step: FloatArray, objective: float
+    ) -> tuple[FloatArray, float]:
+        """Return the farthest halved step that does not lower the objective, and what it is."""
+        damping = 1.0
+        while True:
+            reached = self.objective(beta + damping * step)
+            is_lower = reached < objective - 1e-12 * abs(objective)
+            if not is_lower or damping <= SMALLEST_DAMPING:
+                return beta + damping * step, reached
+            damping /= 2.0
 
 
 def _penalty(design: Design, precision: float) -> FloatArray:
     penalty = np.full(design.values.shape[1], precision)
-    penalty[0] = 0.0
+    penalty[0] *= INTERCEPT_PENALTY_SHARE
     return penalty
 
 

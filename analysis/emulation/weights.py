@@ -102,7 +102,9 @@ def minus_log_staying(linear_predictor: FloatArray) -> FloatArray:
     return np.asarray(np.log(odds, out=odds), dtype=np.float64)
 
 
-def _changes(decisions: HazardRows | None, follow_up: HazardRows | None) -> tuple[IntArray, IntArray]:
+def _changes(
+    decisions: HazardRows | None, follow_up: HazardRows | None
+) -> tuple[IntArray, IntArray]:
     people = [rows.person for rows in (decisions, follow_up) if rows is not None]
     days = [decisions.day] if decisions is not None else []
     if follow_up is not None:

@@ -1,0 +1,155 @@
+"""What staying with the order, and under follow-up, depends on: hazard rows and their terms."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from analysis.contracts.protocol import Protocol
+from analysis.emulation.arrays import IntArray
+from analysis.emulation.cohort import CENSORED, Cohort, HazardRows
+from analysis.emulation.design import Category, Interaction, Quantity, Term, design_matrix
+from analysis.study.population import BASELINE_CATEGORIES, COUNTS, Population, capped_level
+from analysis.study.tables import StudyTables
+
+# 0, 1, 2, 3 and 4 or more earlier sessions in the stage.
+LARGEST_VISITS_APART: Final = 4
+DAYS_IN_A_BIN: Final = 30
+EVENT_CONTACT: Final = "event"
+
+BASELINE_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    name: (Quantity(f"{name}_number", degree=2) if name in COUNTS else Category(name),)
+    for name in BASELINE_CATEGORIES
+}
+PAIN: Final = (Quantity("pain", degree=2), Category("pain_is_from"))
+DEVIATION_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    "pain": PAIN,
+    "stage": (Category("stage_due"), Interaction(Category("stage_due"), Quantity("pain"))),
+    "visits_in_stage": (Category("visits"),),
+    **BASELINE_TERMS,
+}
+FOLLOW_UP_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    "pain": (Quantity("pain", degree=2),),
+    "has_violated": (Category("has_violated"),),
+    "contact_kind": (Category("contact_kind"),),
+    "day": (Category("month"), Interaction(Category("contact_kind"), Quantity("day", degree=2))),
+    **BASELINE_TERMS,
+}
+
+
+def decision_rows(
+    tables: StudyTables, population: Population, cohort: Cohort, protocol: Protocol
+) -> HazardRows:
+    """Return the decision points while at risk; what could happen is the first violation."""
+    points = tables.decision_points.filter(pl.col("order_name") == protocol.study.primary_order)
+    points = points.with_columns(person=population.person_of(points["episode_key"]))
+    points = points.sort("person", "day", "session_number")
+    points = _while_at_risk(points, cohort.last_day)
+    pain = pl.coalesce("pain_nrs", "last_pain_nrs")
+    rows = points.select(
+        "person",
+        "day",
+        "is_violation",
+        pain.cast(pl.Float64).alias("pain"),
+        pl.when(pl.col("pain_nrs").is_not_null())
+        .then(pl.lit("this session"))
+        .when(pain.is_not_null())
+        .then(pl.lit("an earlier session"))
+        .alias("pain_is_from"),
+        pl.col("stage_due").cast(pl.String),
+        capped_level(points["visits_in_stage"], LARGEST_VISITS_APART).alias("visits"),
+    )
+    person, day = _position(rows)
+    rows = _with_history(rows, population, person, day, protocol)
+    terms = _terms(DEVIATION_TERMS, protocol.deviation_model.covariates)
+    happened = rows["is_violation"].to_numpy().astype(bool)
+    return HazardRows(person, day, happened, design_matrix(rows, terms))
+
+
+def follow_up_rows(
+    tables: StudyTables, population: Population, cohort: Cohort, protocol: Protocol
+) -> HazardRows:
+    """Return the contacts before outcome and horizon; what could happen is being lost after them.
+
+    An event that does not end follow-up is a contact as well, on the day it is dated.
+    """
+    contacts = _all_contacts(tables, population)
+    before = np.where(cohort.ending == CENSORED, cohort.last_day, cohort.last_day - 1)
+    contacts = _while_at_risk(contacts, np.minimum(before, population.horizon - 1))
+    person, day = _position(contacts)
+    rows = contacts.select(
+        pl.col("last_pain_nrs").cast(pl.Float64).alias("pain"),
+        pl.col("contact_kind").cast(pl.String),
+        pl.col("day"),
+        (pl.col("day") // DAYS_IN_A_BIN).cast(pl.String).str.zfill(3).alias("month"),
+        pl.Series("has_violated", population.violated_on[person] <= day),
+    )
+    rows = _with_history(rows, population, person, day + 1, protocol)
+    terms = _terms(FOLLOW_UP_TERMS, protocol.follow_up_model.covariates)
+    is_lost = day == population.last_known_day[person]
+    return HazardRows(person, day, is_lost, design_matrix(rows, terms))
+
+
+def balance_terms(protocol: Protocol) -> tuple[Term, ...]:
+    """Return the baseline covariates whose balance is looked at: the models' and first pain."""
+    named = {*protocol.deviation_model.covariates, *protocol.follow_up_model.covariates}
+    kept = tuple(Category(name) for name in BASELINE_CATEGORIES if name in named)
+    return (Quantity("first_pain_nrs"), *kept)
+
+
+def _all_contacts(tables: StudyTables, population: Population) -> pl.DataFrame:
+    seen = tables.contacts.select(
+        pl.Series("person", population.person_of(tables.contacts["episode_key"])),
+        pl.col("day").cast(pl.Int64),
+        pl.col("contact_kind").cast(pl.String),
+        pl.col("last_pain_nrs").cast(pl.Float64),
+    )
+    by_event = [
+        pl.DataFrame({"person": np.flatnonzero(known), "day": days[known]})
+        for days in (*population.first_day.values(), population.last_known_day)
+        for known in (days <= population.horizon,)
+    ]
+    unseen = (
+        pl.concat(by_event)
+        .unique()
+        .join(seen, on=["person", "day"], how="anti")
+        .with_columns(
+            pl.lit(EVENT_CONTACT).alias("contact_kind"),
+            pl.lit(None, dtype=pl.Float64).alias("last_pain_nrs"),
+        )
+    )
+    contacts = pl.concat([seen, unseen]).sort("person", "day", maintain_order=True)
+    return contacts.with_columns(pl.col("last_pain_nrs").forward_fill().over("person"))
+
+
+def _with_history(
+    rows: pl.DataFrame,
+    population: Population,
+    person: IntArray,
+    day: IntArray,
+    protocol: Protocol,
+) -> pl.DataFrame:
+    """Add the baseline covariates, and whether the outcome event came before the day.
+
+    The latter never varies in the outcome's own analysis; it does in those of other outcomes.
+    """
+    baseline = population.baseline.drop("first_pain_nrs")[person]
+    had_event = population.day_of(protocol.outcome.event)[person] < day
+    return rows.hstack(baseline).with_columns(pl.Series("had_event", had_event))
+
+
+def _terms(by_covariate: dict[str, tuple[Term, ...]], covariates: Sequence[str]) -> list[Term]:
+    chosen = [term for name in covariates for term in by_covariate[name]]
+    return [*chosen, Category("had_event")]
+
+
+def _while_at_risk(rows: pl.DataFrame, last_day: IntArray) -> pl.DataFrame:
+    known = rows.filter(pl.col("person") >= 0)
+    person, day = _position(known)
+    return known.filter(pl.Series(day <= last_day[person]))
+
+
+def _position(rows: pl.DataFrame) -> tuple[IntArray, IntArray]:
+    person = rows["person"].cast(pl.Int64).to_numpy().astype(np.int64)
+    return person, rows["day"].cast(pl.Int64).to_numpy().astype(np.int64)
