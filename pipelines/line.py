@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.errors import (
+    IntegrityError,
     NmtError,
     RegistryBusyError,
     RowsRejectedError,
@@ -130,7 +131,7 @@ def needs_release(workspace: Workspace, run_id: str, *, recompute: bool = False)
 
 def build_step(workspace: Workspace, run_id: str) -> None:
     """Build the tables of a new version of the registry, beside the one that readers see."""
-    from pipelines.warehouse import build_version
+    from pipelines.warehouse.versions import build_version
 
     record = _begin(workspace, run_id, "build", "Building the registry")
     building = build_version(workspace, _protocol(record), now=_now(), progress=report)
@@ -152,15 +153,19 @@ def publish_step(workspace: Workspace, run_id: str) -> str:
     """Write the release, then let readers see the new registry and its pages; return its id."""
     from pipelines.publication.pages import release_contents
     from pipelines.publication.results import store_runs
-    from pipelines.warehouse import publish_version
+    from pipelines.warehouse.versions import publish_version
 
     record = _begin(workspace, run_id, "publish", "Publishing")
     protocol, ledger = _protocol(record), read_ledger(workspace)
     building, inputs = _building(workspace, record), _inputs(ledger, record)
-    contents = release_contents(building, inputs, protocol, ledger)
-    is_new = write_release(workspace, inputs, protocol.canonical, contents)
+    contents = release_contents(building, inputs, protocol)
+    outcome = write_release(workspace, inputs, protocol.canonical, contents)
     record = change_run(
-        workspace, run_id, release_id=inputs.release_id, is_new_release=is_new, building=None
+        workspace,
+        run_id,
+        release_id=inputs.release_id,
+        release_outcome=outcome,
+        building=None,
     )
     store_runs(workspace, building, record, _now())
     publish_version(workspace, building)
@@ -168,6 +173,17 @@ def publish_step(workspace: Workspace, run_id: str) -> str:
     prune_releases(workspace)
     report(f"Release {inputs.release_id} is published")
     return inputs.release_id
+
+
+def require_reproduced(workspace: Workspace, run_id: str) -> None:
+    """Raise `IntegrityError` when the run made other bytes than the release that stands."""
+    record = read_run(workspace, run_id)
+    if record.release_outcome == "differs":
+        raise IntegrityError(
+            f"Release {record.release_id} was made again with other bytes from the same "
+            "deliveries, code and protocol. The standing release is kept. Was it made on another "
+            "machine, or with other libraries than the lock names?"
+        )
 
 
 def verify_step(workspace: Workspace, run_id: str) -> None:
@@ -214,7 +230,7 @@ def refresh_registry(workspace: Workspace) -> None:
 
     While another run holds the registry, the last complete version stays what readers see.
     """
-    from pipelines.warehouse import build_version, is_stale, publish_version
+    from pipelines.warehouse.versions import build_version, is_stale, publish_version
 
     if not is_stale(workspace):
         return
@@ -280,7 +296,7 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
 
 
 def _is_current(workspace: Workspace, inputs: ReleaseInputs) -> bool:
-    from pipelines.warehouse import is_stale
+    from pipelines.warehouse.versions import is_stale
 
     former = last_release_run(workspace)
     return (

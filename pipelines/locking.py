@@ -16,9 +16,11 @@ from typing import Final
 from analysis.contracts.errors import EnvironmentFaultError, RegistryBusyError
 from pipelines.workspace import Workspace, make_folder
 
+# A glance (nmt status) holds the registry for a moment; no run should fail for that.
+PATIENCE_SECONDS: Final = 0.5
+PAUSE_SECONDS: Final = 0.02
 # The holder writes who it is right after it took the lock; a rival may look in between.
 READ_ATTEMPTS: Final = 20
-READ_PAUSE_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ def registry_holder(workspace: Workspace) -> Holder | None:
 
 def _take(workspace: Workspace, purpose: str) -> int:
     descriptor = _open(workspace)
-    if not _lock(descriptor, shared=False):
-        rival = _read_holder(workspace.lock_path)
-        # No name after all attempts: most likely a reader asked who holds it, and is gone again.
-        if rival or not _lock(descriptor, shared=False):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _lock(descriptor, shared=False):
+        if time.monotonic() > deadline:
             os.close(descriptor)
-            raise RegistryBusyError(_busy_message(rival))
+            raise RegistryBusyError(_busy_message(_read_holder(workspace.lock_path)))
+        time.sleep(PAUSE_SECONDS)
     holder = Holder(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), purpose)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
@@ -116,7 +118,7 @@ def _read_holder(lock_path: Path) -> Holder | None:
         try:
             return Holder(**json.loads(lock_path.read_text()))
         except (ValueError, TypeError, OSError):
-            time.sleep(READ_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
     return None
 
 

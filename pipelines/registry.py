@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from analysis.contracts.errors import RegistryBusyError
 from pipelines.publication.files import json_bytes, write_atomically
 from pipelines.workspace import Workspace
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 # Written beside the tables of a simulated delivery, and by nobody else.
 TRUTH_FILE: Final = "truth.json"
+COUNTED: Final = ("rows_in", "accepted", "rejected", "already_known", "superseded")
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,46 @@ def read_ledger(workspace: Workspace) -> Ledger:
 
 def ledger_tables(workspace: Workspace) -> tuple["pl.DataFrame", "pl.DataFrame"]:
     """Return the rows of ledger.deliveries and ledger.files; the caller holds the registry."""
-    from pipelines.warehouse import open_store, read_frame
+    from pipelines.warehouse.connection import read_frame
+    from pipelines.warehouse.versions import open_store
 
     with open_store(workspace) as store:
         return read_frame(store, "ledger.deliveries"), read_frame(store, "ledger.files")
+
+
+def delivery_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the deliveries with the sums of their files' counts, the oldest first."""
+    if not workspace.store_path.exists():
+        return []
+    deliveries, files = _glance(workspace, "ledger.deliveries", "ledger.files")
+    sums = files.group_by("delivery_id").sum().select("delivery_id", *COUNTED)
+    rows = deliveries.sort("delivery_number").join(
+        sums, on="delivery_id", how="left", maintain_order="left"
+    )
+    return rows.select("delivery_id", "ingested_at", *COUNTED).to_dicts()
+
+
+def rejection_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return how many faults of each rule each file had, the most frequent first."""
+    if not workspace.store_path.exists():
+        return []
+    (rejections,) = _glance(workspace, "quarantine.rejections")
+    counted = rejections.group_by("rule", "file").len("faults")
+    return counted.sort("faults", "rule", "file", descending=[True, False, False]).to_dicts()
+
+
+def _glance(workspace: Workspace, *tables: str) -> list["pl.DataFrame"]:
+    """Read tables from the store, or from the last version while another run holds the store."""
+    from pipelines.locking import hold_registry
+    from pipelines.warehouse.connection import read_frame
+    from pipelines.warehouse.versions import open_store, open_version
+
+    try:
+        with hold_registry(workspace, "nmt status"), open_store(workspace) as store:
+            return [read_frame(store, table) for table in tables]
+    except RegistryBusyError:
+        with open_version(workspace) as version:
+            return [read_frame(version, table) for table in tables]
 
 
 def is_simulated(delivery: Path) -> bool:

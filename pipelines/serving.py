@@ -45,7 +45,7 @@ def page_server(workspace: Workspace, port: int) -> ThreadingHTTPServer:
     if site_pages(workspace) is None:
         raise UsageError(f"{workspace.root} holds no release yet. Make one with: nmt run")
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), partial(PageHandler, workspace))
+        return PageServer((LOOPBACK, port), partial(PageHandler, workspace))
     except OSError as fault:
         raise EnvironmentFaultError(
             f"Port {port} cannot be opened: {fault.strerror}. Name another with --port, or 0."
@@ -60,11 +60,22 @@ def find_page(pages: Path, target: str) -> Path | None:
     name = unquote(urlsplit(target).path)
     if not name.startswith("/") or "\0" in name or "\\" in name:
         return None
-    path = Path(os.path.realpath(pages / name.lstrip("/")))
-    if path.is_dir():
-        path /= "index.html"
-    is_inside = path.is_relative_to(os.path.realpath(pages))
-    return path if is_inside and path.is_file() and path.suffix in CONTENT_TYPES else None
+    try:
+        path = Path(os.path.realpath(pages / name.lstrip("/")))
+        path = path / "index.html" if path.is_dir() else path
+        is_page = path.is_file() and path.suffix in CONTENT_TYPES
+    except OSError:
+        return None
+    return path if is_page and path.is_relative_to(os.path.realpath(pages)) else None
+
+
+class PageServer(ThreadingHTTPServer):
+    """Answers in threads that end with the program."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let a reader leave in the middle of an answer without a word."""
 
 
 class PageHandler(BaseHTTPRequestHandler):

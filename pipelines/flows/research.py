@@ -7,7 +7,7 @@ from pipelines.flows.build import build
 from pipelines.flows.engine import line_flow
 from pipelines.flows.ingest import ingest
 from pipelines.flows.publish import publish
-from pipelines.line import needs_release, open_run
+from pipelines.line import needs_release, open_run, require_reproduced
 from pipelines.workspace import Workspace
 
 
@@ -21,4 +21,5 @@ def research(data: str, protocol: str | None = None) -> str:
             build(data, run_id)
             analyse(data, run_id)
             publish(data, run_id)
+            require_reproduced(workspace, run_id)
     return run_id

@@ -10,7 +10,6 @@ SETTINGS: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # Results are pickles of whatever a flow returns; the line hands over folders and ids only.
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",

@@ -10,13 +10,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from analysis.contracts.errors import EnvironmentFaultError, IntegrityError
 from pipelines.publication.code import CodeVersion
 from pipelines.publication.files import json_bytes, sha256, write_durably
 from pipelines.workspace import Workspace, make_folder
+
+Outcome = Literal["written", "stands", "differs"]
 
 MANIFEST: Final = "manifest.json"
 PAGES: Final = "pages"
@@ -52,29 +54,24 @@ def write_release(
     inputs: ReleaseInputs,
     protocol_canonical: str,
     contents: Mapping[str, bytes],
-) -> bool:
-    """Write the release unless it stands already; return whether it was written.
+) -> Outcome:
+    """Write the release unless it stands; return whether it was written, stands or differs.
 
-    `contents` maps paths within the release to bytes. A release that stands is never changed: when
-    it is damaged it is replaced whole, and when it is sound but was made of other bytes under the
-    same name, `IntegrityError` is raised.
+    `contents` maps paths within the release to bytes. A sound release is never changed: when other
+    bytes were made now under the same name, it `differs` and the standing one is kept. A damaged
+    release is replaced whole.
     """
     manifest = _manifest(inputs, protocol_canonical, contents)
     release = workspace.releases_dir / inputs.release_id
     if release.exists() and _is_sound(release):
-        if _read_manifest(release) != manifest:
-            raise IntegrityError(
-                f"The release {inputs.release_id} stands with other bytes than were made now from "
-                "the same deliveries, code and protocol. The standing release is kept."
-            )
-        return False
+        return "stands" if _read_manifest(release) == manifest else "differs"
     aside = workspace.releases_dir / f".{inputs.release_id}.{uuid4().hex}"
     try:
         _write_folder(aside, {**contents, MANIFEST: json_bytes(manifest)})
         _put_in_place(aside, release)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return True
+    return "written"
 
 
 def stands(workspace: Workspace, release_id: str) -> bool:

@@ -39,13 +39,12 @@ class RunRecord:
     input_hash: str | None = None
     release_id: str | None = None
     building: str | None = None
-    is_new_release: bool = False
+    release_outcome: str | None = None
     exit_code: int = 0
     fault: str | None = None
     ingestion: Mapping[str, Any] = field(default_factory=dict)
     gates: tuple[Mapping[str, Any], ...] = ()
     verdicts: tuple[Mapping[str, Any], ...] = ()
-    remarks: tuple[str, ...] = ()
 
 
 def new_run_id(now: datetime) -> str:
@@ -73,7 +72,7 @@ def read_run(workspace: Workspace, run_id: str) -> RunRecord:
         content = json.loads(path.read_bytes())
         known = {entry.name for entry in fields(RunRecord)}
         given = {name: value for name, value in content.items() if name in known}
-        for name in ("gates", "verdicts", "remarks"):
+        for name in ("gates", "verdicts"):
             given[name] = tuple(given.get(name, ()))
         return RunRecord(**given)
     except (OSError, ValueError, TypeError, AttributeError):
@@ -117,8 +116,11 @@ def last_release_run(workspace: Workspace) -> RunRecord | None:
     return finished[-1] if finished else None
 
 
-def runs_frame(workspace: Workspace) -> "pl.DataFrame":
-    """Return the rows of results.runs, one a run, from the oldest to the newest."""
+def runs_frame(workspace: Workspace, ending: RunRecord | None = None) -> "pl.DataFrame":
+    """Return the rows of results.runs, one a run, from the oldest to the newest.
+
+    `ending` stands for the record of its own run, which on disk has not ended yet.
+    """
     import polars as pl
 
     from analysis.contracts.results import RESULT_TABLES, conform
@@ -126,7 +128,8 @@ def runs_frame(workspace: Workspace) -> "pl.DataFrame":
     columns = list(RESULT_TABLES["runs"])
     rows = [
         {**{name: getattr(run, name) for name in columns}, **_moments(run)}
-        for run in list_runs(workspace)
+        for stored in list_runs(workspace)
+        for run in [ending if ending and ending.run_id == stored.run_id else stored]
     ]
     return conform("runs", pl.DataFrame(rows, schema=dict(RESULT_TABLES["runs"])))
 

@@ -1,0 +1,69 @@
+"""What a run did, as facts for programs and as lines for people."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from pipelines.cli.output import columns
+from pipelines.publication.release import site_pages
+from pipelines.publication.runs import read_run
+from pipelines.workspace import Workspace
+
+RELEASE_NEWS: Final = {
+    "written": "new",
+    "differs": "kept, although the same inputs gave other bytes this time",
+}
+COUNTS: Final = ("rows_in", "accepted", "rejected", "already_known", "superseded")
+COUNT_HEADER: Final = ("file", "rows in", "accepted", "rejected", "already known", "superseded")
+
+
+def run_facts(workspace: Workspace, run_id: str) -> dict[str, Any]:
+    """Return the run's record and where its pages are."""
+    facts = asdict(read_run(workspace, run_id))
+    del facts["protocol_text"], facts["building"], facts["pid"], facts["step"]
+    pages = site_pages(workspace)
+    return {**facts, "pages": str(workspace.site / "index.html") if pages else None}
+
+
+def run_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the run's summary: files, gates, verdicts, release and pages."""
+    yield from ingestion_lines(facts["ingestion"])
+    yield from gate_lines(facts["gates"])
+    yield from verdict_lines(facts["verdicts"])
+    if facts["release_id"]:
+        news = RELEASE_NEWS.get(facts["release_outcome"], "unchanged")
+        yield f"Release {facts['release_id']} ({news}), run {facts['run_id']}"
+    if facts["pages"]:
+        yield f"Pages: {facts['pages']}"
+
+
+def ingestion_lines(ingestion: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of every file of every delivery."""
+    deliveries = ingestion.get("deliveries", ())
+    if not deliveries:
+        yield "Deliveries: none new"
+    for delivery in deliveries:
+        yield f"Delivery {delivery['delivery_id']}: {delivery['status'].replace('_', ' ')}"
+        rows = [[file["file"], *(file[name] for name in COUNTS)] for file in delivery["files"]]
+        if rows:
+            yield from (f"  {line}" for line in columns(COUNT_HEADER, rows))
+        for file in delivery["files"]:
+            if file["refusal"]:
+                yield f"  {file['file']}: {file['refusal']}"
+
+
+def gate_lines(gates: Any) -> Iterator[str]:
+    """Yield every gate with what was found and what is asked for."""
+    if gates:
+        rows = [
+            [gate["analysis"], gate["gate"], gate["value"], gate["threshold"], gate["status"]]
+            for gate in gates
+        ]
+        yield from columns(("analysis", "gate", "value", "threshold", "status"), rows)
+
+
+def verdict_lines(verdicts: Any) -> Iterator[str]:
+    """Yield every verdict with its reason."""
+    for verdict in verdicts:
+        reason = f" ({verdict['reason']})" if verdict["reason"] else ""
+        yield f"Verdict, {verdict['analysis']}: {verdict['verdict']}{reason}"

@@ -1,0 +1,70 @@
+"""What a release holds: pages, and the released tables as Parquet and CSV."""
+
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.contracts.protocol import Protocol
+from analysis.contracts.release import ReleasedTable, ReleaseFacts
+from pipelines.publication.release import PAGES, RESULTS, ReleaseInputs
+from pipelines.publication.results import read_results
+from pipelines.warehouse.connection import connect, read_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) -> dict[str, bytes]:
+    """Return every file of the release by its path within it, without the manifest.
+
+    Only what the release gate lets through is in them. Raises `ReleaseRefusedError`.
+    """
+    from analysis.disclosure import release_tables
+    from analysis.pages import render_site
+
+    results = read_results(building)
+    facts = _facts(building, inputs, protocol)
+    pages = render_site(results, facts)
+    tables = release_tables(results, protocol.disclosure)
+    return {
+        **{f"{PAGES}/{name}": content for name, content in pages.items()},
+        **dict(_table_files(tables)),
+    }
+
+
+def _table_files(tables: Mapping[str, ReleasedTable]) -> Iterator[tuple[str, bytes]]:
+    for name, table in sorted(tables.items()):
+        yield f"{RESULTS}/{name}.parquet", _parquet(table.rows)
+        yield f"{RESULTS}/{name}.csv", table.rows.write_csv().encode()
+
+
+def _parquet(rows: "pl.DataFrame") -> bytes:
+    content = BytesIO()
+    rows.write_parquet(content)
+    return content.getvalue()
+
+
+def _facts(building: Path, inputs: ReleaseInputs, protocol: Protocol) -> ReleaseFacts:
+    first_month, last_month = _months(building)
+    return ReleaseFacts(
+        run_id=inputs.release_id,
+        release_id=inputs.release_id,
+        code_version=inputs.code.label,
+        protocol_name=protocol.study.name,
+        protocol_hash=protocol.hash,
+        input_hash=inputs.input_hash,
+        first_month=first_month,
+        last_month=last_month,
+        deliveries=len(inputs.delivery_hashes),
+        smallest_count=protocol.disclosure.smallest_count,
+        rounding_base=protocol.disclosure.rounding_base,
+        is_synthetic=inputs.is_synthetic,
+    )
+
+
+def _months(building: Path) -> tuple[str | None, str | None]:
+    with connect(building, read_only=True) as registry:
+        months = read_frame(registry, "marts.episode_baseline", ["start_month"])["start_month"]
+    known = sorted(str(month) for month in months.unique().drop_nulls())
+    return (known[0], known[-1]) if known else (None, None)

@@ -1,0 +1,116 @@
+"""From the marts of a version being built to the results in it: read, compute, store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis.contracts.protocol import Protocol
+from pipelines.progress import Progress
+from pipelines.publication.runs import FINISHED, RunRecord, runs_frame, utc_text
+from pipelines.warehouse.connection import connect, read_frame, write_frame
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from analysis.study import StudyTables
+
+Frames = Mapping[str, "pl.DataFrame"]
+
+# Which mart holds the rows of each table of the study, and which of its columns are read.
+STUDY_MARTS: Final = {
+    "baseline": "marts.episode_baseline",
+    "decision_points": "marts.decision_points",
+    "contacts": "marts.contacts",
+    "adherence": "marts.episode_adherence",
+    "outcomes": "marts.episode_outcomes",
+    "first_events": "marts.first_events",
+    "record_quality": "marts.record_quality",
+}
+
+
+def compute_results(
+    building: Path, protocol: Protocol, progress: Progress
+) -> dict[str, "pl.DataFrame"]:
+    """Return the frames of all results tables, computed from the marts of the version."""
+    from analysis.outcomes import attrition, stage_funnel, unit_summaries
+    from analysis.quality import quality_points
+    from analysis.study import analyse_study
+    from analysis.trajectories import analyse_trajectories
+
+    tables = read_study_tables(building)
+    progress("Describing units, stages and quality")
+    marts = _read(building, ("stage_funnel", "attrition", "quality_cohorts"))
+    summaries = unit_summaries(tables.baseline, tables.adherence, tables.outcomes, protocol)
+    described = {
+        "unit_summaries": summaries,
+        "stage_funnel": stage_funnel(marts["stage_funnel"]),
+        "attrition": attrition(marts["attrition"]),
+        "quality_points": quality_points(marts["quality_cohorts"], protocol),
+    }
+    progress("Fitting the course of every domain")
+    courses = _read(building, ("domain_exposure", "stage_trajectories"))
+    trajectories = analyse_trajectories(
+        courses["domain_exposure"], courses["stage_trajectories"], tables.baseline, protocol
+    )
+    progress("Emulating the target trial")
+    study = analyse_study(tables, protocol, progress=progress)
+    return {**described, **_frames(trajectories), **_frames(study)}
+
+
+def read_study_tables(building: Path) -> "StudyTables":
+    """Return the rows the study reads from the marts of the version."""
+    from analysis.study import StudyTables
+
+    with connect(building, read_only=True) as registry:
+        return StudyTables(
+            **{name: read_frame(registry, mart) for name, mart in STUDY_MARTS.items()}
+        )
+
+
+def store_results(building: Path, results: Frames) -> None:
+    """Write every results table into the version being built."""
+    from analysis.contracts.results import RESULT_TABLES, conform
+
+    with connect(building) as registry:
+        for name in RESULT_TABLES:
+            if name in results:
+                write_frame(registry, f"results.{name}", conform(name, results[name]))
+
+
+def store_runs(workspace: Workspace, building: Path, ending: RunRecord, now: datetime) -> None:
+    """Write results.runs into the version, with the run that publishes it as finished."""
+    ended = replace(ending, status=FINISHED, finished=utc_text(now))
+    with connect(building) as registry:
+        write_frame(registry, "results.runs", runs_frame(workspace, ended))
+
+
+def read_results(building: Path) -> dict[str, "pl.DataFrame"]:
+    """Return every results table of the version but the runs, which no release holds."""
+    from analysis.contracts.results import RESULT_TABLES, conform
+
+    with connect(building, read_only=True) as registry:
+        return {
+            name: conform(name, read_frame(registry, f"results.{name}"))
+            for name in RESULT_TABLES
+            if name != "runs"
+        }
+
+
+def findings(results: Frames) -> dict[str, Any]:
+    """Return what a run's record keeps of the results: the gates and the verdicts."""
+    return {
+        "gates": tuple(results["gates"].to_dicts()),
+        "verdicts": tuple(results["verdicts"].to_dicts()),
+    }
+
+
+def _read(building: Path, marts: Sequence[str]) -> dict[str, "pl.DataFrame"]:
+    with connect(building, read_only=True) as registry:
+        return {name: read_frame(registry, f"marts.{name}") for name in marts}
+
+
+def _frames(result: Any) -> dict[str, "pl.DataFrame"]:
+    return {entry.name: getattr(result, entry.name) for entry in fields(result)}
