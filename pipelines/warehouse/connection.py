@@ -94,10 +94,13 @@ def read_frame(
 ) -> "pl.DataFrame":
     """Return a table such as `marts.episode_outcomes`, or some of its columns, as a frame.
 
-    The rows keep the order in which they were written; enumerations come back as text.
+    The rows of a table keep the order in which they were written; those of a view, which has
+    none, are sorted, so that they too are the same every time. Enumerations come back as text.
     """
     selected = "*" if columns is None else ", ".join(quoted(column) for column in columns)
     with translated_errors():
+        if _is_view(connection, checked(table)):
+            return frame_of(connection.sql(f"SELECT {selected} FROM {table} ORDER BY ALL"))  # noqa: S608
         return frame_of(connection.sql(f"SELECT {selected} FROM {checked(table)}"))  # noqa: S608
 
 
@@ -119,6 +122,13 @@ def write_frame(connection: Connection, table: str, rows: "pl.DataFrame") -> Non
             connection.unregister("incoming_rows")
 
 
+def _is_view(connection: Connection, name: str) -> bool:
+    found = connection.execute(
+        "FROM duckdb_views() SELECT count(*) WHERE schema_name || '.' || view_name = ?", [name]
+    ).fetchall()
+    return bool(found[0][0])
+
+
 def frame_of(relation: duckdb.DuckDBPyRelation) -> "pl.DataFrame":
     """Return the rows of a relation as a frame, enumerations as text."""
     import polars as pl
@@ -131,7 +141,7 @@ def list_tables(connection: Connection, schema: str) -> list[str]:
     """Return the names of the tables of a schema, sorted."""
     with translated_errors():
         found = connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? ORDER BY table_name",
+            "FROM duckdb_tables() SELECT table_name WHERE schema_name = ? ORDER BY table_name",
             [schema],
         ).fetchall()
     return [name for (name,) in found]
