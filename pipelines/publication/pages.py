@@ -23,10 +23,8 @@ def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) 
     from analysis.disclosure import release_tables
     from analysis.pages import render_site
 
-    results = read_results(building)
-    facts = _facts(building, inputs, protocol)
-    pages = render_site(results, facts)
-    tables = release_tables(results, protocol.disclosure)
+    tables = release_tables(read_results(building), protocol.disclosure)
+    pages = render_site(tables, _facts(building, inputs, protocol))
     return {
         **{f"{PAGES}/{name}": content for name, content in pages.items()},
         **dict(_table_files(tables)),

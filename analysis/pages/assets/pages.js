@@ -1,0 +1,67 @@
+"use strict";
+// Draws a chart when it comes near the view, again when the theme changes, and all for printing.
+(() => {
+  const root = document.documentElement;
+  const base = document.currentScript.dataset.root;
+  const drawings = [...document.querySelectorAll(".drawing")];
+  const drawn = new Set();
+  let library = null;
+  root.classList.add("js");
+  document.querySelectorAll("details.twin").forEach((twin) => { twin.open = false; });
+  drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
+
+  function load() {
+    library ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = `${base}assets/plotly.min.js`;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return library;
+  }
+
+  function painted(value, colours) {
+    if (typeof value === "string") {
+      return value.startsWith("@") ? colours.getPropertyValue(`--${value.slice(1)}`).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((item) => painted(item, colours));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, painted(item, colours)]));
+    }
+    return value;
+  }
+
+  function draw(drawing) {
+    const text = drawing.parentElement.querySelector("script.spec").textContent;
+    const spec = painted(JSON.parse(text), getComputedStyle(root));
+    drawn.add(drawing);
+    drawing.classList.add("is-drawn");
+    return window.Plotly.react(drawing, spec.data, spec.layout, spec.config);
+  }
+
+  function showTables() {
+    drawings.forEach((drawing) => { drawing.hidden = true; });
+    document.querySelectorAll("details.twin").forEach((twin) => { twin.open = true; });
+  }
+
+  const watcher = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      watcher.unobserve(entry.target);
+      load().then(() => draw(entry.target)).catch(showTables);
+    });
+  }, { rootMargin: "400px 0px" });
+  drawings.forEach((drawing) => watcher.observe(drawing));
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+  // So that printing, which cannot wait, finds the library there.
+  if (drawings.length) window.addEventListener("load", () => setTimeout(load, 1500));
+  window.addEventListener("beforeprint", () => {
+    root.classList.add("printing");
+    if (window.Plotly) drawings.forEach(draw);
+  });
+  window.addEventListener("afterprint", () => {
+    root.classList.remove("printing");
+    drawn.forEach(draw);
+  });
+})();

@@ -1,0 +1,74 @@
+"""Released tables as rows, by unit; a table that is missing is an empty one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.contracts.release import ReleasedTable
+from analysis.disclosure import why_no_comparison
+from analysis.figures.words import Row
+from analysis.pages.answers import UnitRows, first
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All released rows of a site, by table, and why clinics are shown alone (None if not)."""
+
+    tables: Mapping[str, list[Row]]
+    why_alone: str | None
+
+    def rows(self, table: str) -> list[Row]:
+        """Return the rows of a table."""
+        return self.tables.get(table, [])
+
+    def of_unit(self, table: str, kind: str, name: str | None = None) -> list[Row]:
+        """Return the rows of the network, of all clinics, or of one clinic."""
+        return [
+            row
+            for row in self.rows(table)
+            if row["unit_kind"] == kind and (name is None or row["unit_name"] == name)
+        ]
+
+    def beside(self, table: str) -> list[Row]:
+        """Return the network's rows where they may stand beside a clinic."""
+        return [] if self.why_alone else self.of_unit(table, "network")
+
+    def clinics(self) -> list[str]:
+        """Return the names of all clinics of any table, sorted."""
+        tables = (
+            "unit_summaries",
+            "stage_funnel",
+            "domain_courses",
+            "responders",
+            "quality_points",
+        )
+        return sorted(
+            {row["unit_name"] for table in tables for row in self.of_unit(table, "clinic")}
+        )
+
+
+def fill(released: Mapping[str, ReleasedTable]) -> Shelf:
+    """Return the released tables as rows."""
+    tables: dict[str, list[Row]] = {
+        name: list(table.rows.to_dicts()) for name, table in released.items()
+    }
+    summaries = released.get("unit_summaries")
+    why = "No clinic was counted." if summaries is None else why_no_comparison(summaries.rows)
+    return Shelf(tables, why)
+
+
+def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
+    """Return what the answers of a unit's page need."""
+
+    def is_pain(row: Row) -> bool:
+        return bool(row["domain"] == "pain" and row["change"] == "important")
+
+    def beside(table: str) -> list[Row]:
+        return [] if kind == "network" else shelf.beside(table)
+
+    return UnitRows(
+        summary=first(shelf.of_unit("unit_summaries", kind, name), lambda _: True),
+        pain=first(shelf.of_unit("responders", kind, name), is_pain),
+        network_summary=first(beside("unit_summaries"), lambda _: True),
+        network_pain=first(beside("responders"), is_pain),
+        is_network=kind == "network",
+    )

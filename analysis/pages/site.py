@@ -1,0 +1,129 @@
+"""The whole site as files in memory: pages, style sheet and scripts."""
+
+import hashlib
+import json
+import pkgutil
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis.contracts.errors import ReleaseRefusedError
+from analysis.contracts.release import ReleasedTable, ReleaseFacts
+from analysis.figures.chart import Chart
+from analysis.figures.script import STYLE_HASHES, plotly_script
+from analysis.figures.style import COLOURS
+from analysis.pages.reviews import quality_page
+from analysis.pages.shelf import Shelf, fill
+from analysis.pages.studies import research_page
+from analysis.pages.units import clinic_page, network_page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Nothing but the site's own files; styles that Plotly writes are known by their hash.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' " + " ".join(STYLE_HASHES) + "; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'"
+)
+
+
+def render_site(released: Mapping[str, ReleasedTable], facts: ReleaseFacts) -> dict[str, bytes]:
+    """Return every file of the site by its path.
+
+    `released` comes from the release gate; tables that are missing are treated as empty, and the
+    pages then say so. Reads no clock and no disk but the package's own templates.
+    """
+    _refuse_what_did_not_pass_the_gate(released)
+    environment = _environment()
+    shelf = fill(released)
+    clinics = {name: clinic_file(name) for name in shelf.clinics()}
+    pages = {
+        "index.html": _page(environment, "network", facts, "", _network(shelf, clinics)),
+        "quality.html": _page(environment, "quality", facts, "", {"page": quality_page(shelf)}),
+        "research.html": _page(environment, "research", facts, "", {"page": research_page(shelf)}),
+    }
+    for name, file in clinics.items():
+        shown = {"page": clinic_page(shelf, name)}
+        pages[f"clinics/{file}"] = _page(environment, "clinic", facts, "../", shown)
+    return {path: text.encode() for path, text in pages.items()} | assets()
+
+
+def _refuse_what_did_not_pass_the_gate(released: Mapping[str, object]) -> None:
+    if not all(isinstance(table, ReleasedTable) for table in released.values()):
+        raise ReleaseRefusedError("Pages are made only from tables that passed the release gate.")
+
+
+def clinic_file(name: str) -> str:
+    """Return the file name of a clinic's page; a name that is no plain identifier is hashed."""
+    if PLAIN_NAME.fullmatch(name):
+        return f"{name}.html"
+    return f"clinic-{hashlib.sha256(name.encode()).hexdigest()[:16]}.html"
+
+
+def assets() -> dict[str, bytes]:
+    """Return the files that all pages share."""
+    return {
+        "assets/pages.css": _colour_variables().encode() + _packaged("assets/pages.css"),
+        "assets/pages.js": _packaged("assets/pages.js"),
+        "assets/plotly.min.js": plotly_script(),
+    }
+
+
+def _network(shelf: Shelf, clinics: Mapping[str, str]) -> dict[str, Any]:
+    return {"page": network_page(shelf), "clinics": clinics, "why_no_funnels": shelf.why_alone}
+
+
+def _page(
+    environment: "Environment",
+    template: str,
+    facts: ReleaseFacts,
+    root: str,
+    shown: Mapping[str, Any],
+) -> str:
+    return environment.get_template(f"{template}.html.j2").render(
+        facts=facts, root=root, policy=POLICY, current=template, **shown
+    )
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("analysis.pages", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["spec_json"] = spec_json
+    return environment
+
+
+def spec_json(chart: Chart) -> "Markup":
+    """Return a chart's spec as JSON that is safe inside a script element."""
+    from markupsafe import Markup
+
+    text = json.dumps(chart.spec, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)  # noqa: S704 - escaped above
+
+
+def _colour_variables() -> str:
+    """Return the palette of the charts as style sheet variables, light and dark."""
+
+    def block(selector: str, place: int) -> str:
+        values = "".join(f"--{role}:{pair[place]};" for role, pair in COLOURS.items())
+        return f"{selector}{{{values}}}\n"
+
+    dark = block(":root:not(.printing)", 1)
+    return block(":root", 0) + f"@media screen and (prefers-color-scheme:dark){{{dark}}}\n"
+
+
+def _packaged(path: str) -> bytes:
+    content = pkgutil.get_data("analysis.pages", path)
+    if content is None:
+        raise FileNotFoundError(path)
+    return content

@@ -1,0 +1,115 @@
+"""What the page of one unit, the network or a clinic, shows below its answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.figures import words
+from analysis.figures.chart import Chart
+from analysis.figures.clinics import improvement_funnel, reinjury_funnel
+from analysis.figures.control import control_chart
+from analysis.figures.courses import course_chart
+from analysis.figures.responders import responder_chart
+from analysis.figures.stages import stage_chart
+from analysis.pages.answers import Answer, Fact, answers, facts, first
+from analysis.pages.shelf import Shelf, unit_rows
+
+
+@dataclass(frozen=True)
+class UnitPage:
+    """Everything one unit's page shows."""
+
+    name: str
+    answers: tuple[Answer, ...]
+    facts: Sequence[Fact]
+    why_alone: str | None
+    courses: Sequence[Chart]
+    responders: Chart
+    stages: Chart
+    control: Sequence[Chart]
+    funnels: Sequence[Chart]
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether the unit has no figures at all."""
+        return not self.facts
+
+
+def clinic_page(shelf: Shelf, clinic: str) -> UnitPage:
+    """Return one clinic's page: its own figures, beside the network's where allowed."""
+    return _unit_page(shelf, "clinic", clinic, "this clinic")
+
+
+def network_page(shelf: Shelf) -> UnitPage:
+    """Return the network's page, in which no clinic is named beside a figure."""
+    return _unit_page(shelf, "network", None, "network")
+
+
+def _unit_page(shelf: Shelf, kind: str, name: str | None, own_name: str) -> UnitPage:
+    rows = unit_rows(shelf, kind, name)
+    is_network = kind == "network"
+
+    def beside(table: str) -> list[words.Row]:
+        return [] if is_network else shelf.beside(table)
+
+    return UnitPage(
+        name=name or "Network",
+        answers=answers(rows),
+        facts=facts(rows),
+        why_alone=None if is_network else shelf.why_alone,
+        courses=_courses(shelf, kind, name, own_name),
+        responders=responder_chart(
+            shelf.of_unit("responders", kind, name), beside("responders"), own_name
+        ),
+        stages=stage_chart(
+            shelf.of_unit("stage_funnel", kind, name), beside("stage_funnel"), own_name
+        ),
+        control=control_charts(shelf, kind, name),
+        funnels=_funnels(shelf) if is_network else (),
+    )
+
+
+def _courses(shelf: Shelf, kind: str, name: str | None, own_name: str) -> list[Chart]:
+    own = shelf.of_unit("domain_courses", kind, name)
+    network = [] if kind == "network" else shelf.beside("domain_courses")
+    domains = [domain for domain in words.DOMAIN_NAMES if _has(own, domain)]
+    domains += sorted({row["domain"] for row in own} - set(domains))
+    return [
+        course_chart(
+            domain,
+            [row for row in own if row["domain"] == domain],
+            [row for row in network if row["domain"] == domain],
+            own_name,
+        )
+        for domain in domains
+    ]
+
+
+def _has(rows: Sequence[words.Row], domain: str) -> bool:
+    return any(row["domain"] == domain for row in rows)
+
+
+def control_charts(shelf: Shelf, kind: str, name: str | None) -> list[Chart]:
+    """Return the control charts of one unit, in the order of the table."""
+    rows = shelf.of_unit("quality_points", kind, name)
+    charts = dict.fromkeys(row["chart"] for row in rows)
+    return [
+        control_chart(chart, [row for row in rows if row["chart"] == chart]) for chart in charts
+    ]
+
+
+def _funnels(shelf: Shelf) -> list[Chart]:
+    if shelf.why_alone:
+        return []
+    responders = [
+        row
+        for row in shelf.rows("responders")
+        if row["domain"] == "pain" and row["change"] == "important"
+    ]
+    summaries = shelf.rows("unit_summaries")
+    return [
+        funnel(
+            first(rows, lambda row: row["unit_kind"] == "network"),
+            [row for row in rows if row["unit_kind"] == "clinic"],
+        )
+        for funnel, rows in ((improvement_funnel, responders), (reinjury_funnel, summaries))
+    ]
