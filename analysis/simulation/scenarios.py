@@ -51,9 +51,9 @@ class Severity:
 class Deviation:
     """The choice to work a later stage before the earlier ones are completed."""
 
-    due_stage: tuple[float, float, float, float] = (-3.1, -2.5, -2.35, -2.2)
+    due_stage: tuple[float, float, float, float] = (-3.0, -2.4, -2.25, -2.15)
     pain_point: float = -0.30
-    visit: float = 0.22
+    visit: float = 0.17
     baseline: BaselineEffects = BaselineEffects(
         prior_episode=-0.12,
         comorbidity=-0.08,
@@ -61,7 +61,7 @@ class Deviation:
         work_load=(("heavy", 0.25), ("very_heavy", 0.35), ("not_working", -0.2)),
         region=(("lumbar", -0.15), ("knee", 0.2), ("shoulder", 0.1), ("ankle_foot", 0.2)),
     )
-    clinic_sd: float = 0.45
+    clinic_sd: float = 0.4
     hidden_trait: float = 0.0
     always_early_clinic_share: float = 0.0
     always_early: float = 0.0
