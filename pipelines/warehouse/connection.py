@@ -75,14 +75,16 @@ def connect(
     `database` None opens one in memory. A file that does not exist is created only with
     `create`. Larger-than-memory steps spill into `temp_directory` (default: beside the file).
     Raises `IntegrityError` for a missing or corrupt file, `RegistryBusyError` when another
-    process writes it, `EnvironmentFaultError` where the disk or rights do not allow it.
+    process writes it, `EnvironmentFaultError` where the disk or rights do not allow it. Where this
+    process has the file open already, the settings of the first connection hold for both.
     """
     if database is not None and not create and not database.is_file():
         raise IntegrityError(f"The registry file {database.name} is missing.")
     with translated_errors():
         connection = duckdb.connect(str(database or ":memory:"), read_only=read_only)
         try:
-            _harden(connection, allowed, temp_directory, memory_limit, threads)
+            if not _is_hardened(connection):
+                _harden(connection, allowed, temp_directory, memory_limit, threads)
         except BaseException:
             connection.close()
             raise
@@ -171,6 +173,11 @@ def checked(table: str) -> str:
     if not TABLE_NAME.fullmatch(table):
         raise WarehouseError("A table's name must look like schema.table.")
     return table
+
+
+def _is_hardened(connection: Connection) -> bool:
+    locked = connection.execute("VALUES (current_setting('lock_configuration'))").fetchall()
+    return bool(locked[0][0])
 
 
 def _harden(
