@@ -357,7 +357,7 @@ def _descended(problem: _Problem, start: FloatArray) -> FloatArray:
         jac=True,
         method="L-BFGS-B",
         bounds=[(0 if diagonal else -LARGEST_THETA, LARGEST_THETA) for diagonal in rows == columns],
-        options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500},
+        options={"ftol": 1e-12, "gtol": 1e-7, "maxiter": 500},
     )
     if np.abs(found.x).max() >= LARGEST_THETA:
         raise NotEstimableError("the values follow the model without any residual")
@@ -405,14 +405,12 @@ def _polished(problem: _Problem, theta: FloatArray) -> FloatArray:
 def _newton_step(
     problem: _Problem, theta: FloatArray, gradient: FloatArray, free: npt.NDArray[np.intp]
 ) -> FloatArray | None:
-    width = 1e-4
+    width = 1e-5
     curvature = np.empty((free.size, free.size))
     for place, entry in enumerate(free):
-        shift = np.zeros_like(theta)
-        shift[entry] = width
-        ahead = _profile(problem, theta + shift).gradient
-        behind = _profile(problem, theta - shift).gradient
-        curvature[place] = (ahead - behind)[free] / (2 * width)
+        ahead = theta.copy()
+        ahead[entry] += width
+        curvature[place] = (_profile(problem, ahead).gradient - gradient)[free] / width
     curvature = _symmetric(curvature)
     if free.size == 0 or np.linalg.eigvalsh(curvature)[0] <= 0:
         return None
