@@ -21,7 +21,7 @@ from analysis.contracts.errors import (
 from analysis.contracts.protocol import Protocol, load_protocol, parse_protocol
 from pipelines.faults import explained
 from pipelines.locking import hold_registry
-from pipelines.progress import report
+from pipelines.progress import detail, report
 from pipelines.publication.code import code_version, git_commit
 from pipelines.publication.release import (
     ReleaseInputs,
@@ -92,7 +92,7 @@ def take_in(workspace: Workspace, paths: Sequence[Path]) -> "IngestReport":
     """Ingest the deliveries and return the report of every file; the caller holds the registry."""
     from pipelines.ingestion import ingest_deliveries
 
-    result = ingest_deliveries(_distinct(paths), workspace, now=_now(), progress=report)
+    result = ingest_deliveries(_distinct(paths), workspace, now=_now(), progress=detail)
     simulated = frozenset(
         delivery.delivery_id
         for delivery in result.deliveries
@@ -134,7 +134,7 @@ def build_step(workspace: Workspace, run_id: str) -> None:
     from pipelines.warehouse.versions import build_version
 
     record = _begin(workspace, run_id, "build", "Building the registry")
-    building = build_version(workspace, _protocol(record), now=_now(), progress=report)
+    building = build_version(workspace, _protocol(record), now=_now(), progress=detail)
     change_run(workspace, run_id, building=building.name)
 
 
@@ -144,7 +144,7 @@ def analyse_step(workspace: Workspace, run_id: str) -> None:
 
     record = _begin(workspace, run_id, "analyse", "Analysing")
     building = _building(workspace, record)
-    results = compute_results(building, _protocol(record), report)
+    results = compute_results(building, _protocol(record), detail)
     store_results(building, results)
     change_run(workspace, run_id, **findings(results))
 
@@ -238,7 +238,7 @@ def refresh_registry(workspace: Workspace) -> None:
         with hold_registry(workspace, "building the registry for readers"):
             report("Building the registry from what was ingested since")
             building = build_version(
-                workspace, last_protocol(workspace), now=_now(), progress=report
+                workspace, last_protocol(workspace), now=_now(), progress=detail
             )
             publish_version(workspace, building)
     except RegistryBusyError:

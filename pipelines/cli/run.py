@@ -59,11 +59,13 @@ def run_line(
     through_engine: bool = False,
 ) -> str:
     """Run the nightly flow and return the run's id."""
+    from analysis.contracts.protocol import load_protocol
     from pipelines.flows.settings import settle_prefect
     from pipelines.progress import watched
 
     with watched():
-        settle_prefect(workspace)
+        load_protocol(protocol_path)
+        settle_prefect(workspace.prepare())
         from pipelines.flows.engine import through_prefect
         from pipelines.flows.nightly import nightly
 

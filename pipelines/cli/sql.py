@@ -56,7 +56,7 @@ def command(
     elif chosen == "table":
         print_lines(columns(rows.columns, rows.iter_rows()))
     else:
-        click.get_binary_stream("stdout").write(_bytes(rows, chosen))
+        click.echo(_bytes(rows, chosen), nl=False)
 
 
 def _format_of(output: Path | None) -> str:

@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from pipelines.workspace import Workspace
+from pipelines.workspace import PRIVATE_FOLDER_MODE, Workspace, make_folder
 
 SETTINGS: Final = {
     "DO_NOT_TRACK": "1",
@@ -20,5 +20,6 @@ HOME: Final = "PREFECT_HOME"
 
 def settle_prefect(workspace: Workspace) -> None:
     """Keep Prefect quiet, private and inside the workspace, wherever nobody has said otherwise."""
+    make_folder(workspace.prefect_home, mode=PRIVATE_FOLDER_MODE)
     for name, value in {**SETTINGS, HOME: str(workspace.prefect_home)}.items():
         os.environ.setdefault(name, value)

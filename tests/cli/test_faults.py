@@ -8,7 +8,7 @@ import pytest
 
 from analysis.contracts.errors import EnvironmentFaultError, FileRefusedError
 from pipelines.faults import ProgramFaultError, explained, explaining
-from pipelines.progress import plain_line, report, watched
+from pipelines.progress import detail, report, watched
 
 RECORD = "P-4711,F,1950"
 
@@ -75,7 +75,8 @@ def test_progress_is_plain_lines_on_standard_error_where_nobody_watches(
 ) -> None:
     with watched():
         report("Building [the] registry")
-    plain_line("outside")
+        detail("too soon to be said")
+    report("outside")
     with watched(quiet=True):
         report("unseen")
     captured = capsys.readouterr()
@@ -89,6 +90,7 @@ def test_on_a_terminal_finished_steps_stay_with_their_seconds(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with watched():
         report("Building [the] registry")
+        detail("marts.contacts")
         report("Analysing")
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
     assert "Building [the] registry 0.0 s" in lines
