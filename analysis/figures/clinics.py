@@ -39,8 +39,8 @@ def _funnel(key: str, what: str, column: str, network: Row | None, clinics: Sequ
         title=_title(what, drawn, center),
         note=(
             "A dot is a clinic, without its name. Small clinics scatter more by chance alone: the "
-            "dashed lines are where 95% and 99.8% would lie if all clinics were alike. Not a ranking; "
-            "who the patients are is not taken into account."
+            "broken lines are where 95% and 99.8% would lie if all clinics were alike. Not a "
+            "ranking; who the patients are is not taken into account."
         ),
         twin=_twin(drawn, column, what),
         spec=_spec(drawn, column, center, what) if drawn and center is not None else None,

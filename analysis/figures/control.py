@@ -63,11 +63,11 @@ def _spec(drawn: Sequence[Row]) -> dict[str, Any]:
     traces = [
         *_guides(drawn),
         _course(drawn),
-        _marks([row for row in drawn if _is_open(row)], "muted", "circle-open", 8),
+        _marks([row for row in drawn if _is_open(row)], "soft-ink", "circle-open", 8),
         _marks(
             [row for row in drawn if not _is_open(row) and not row["signal"]], "own", "circle", 8
         ),
-        _marks([row for row in drawn if row["signal"]], "signal", "diamond", 13),
+        _marks([row for row in drawn if row["signal"]], "signal", "diamond", 11),
     ]
     layout = {
         "xaxis": style.axis(type="category", nticks=6, showgrid=False, tickangle=0),

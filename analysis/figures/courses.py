@@ -27,7 +27,7 @@ def course_chart(domain: str, own: Sequence[Row], network: Sequence[Row], own_na
         title=_title(domain, own),
         note=_note(domain, unit),
         twin=_twin(own, network, unit, own_name),
-        spec=_spec(domain, own, network, unit, own_name) if drawn else None,
+        spec=_spec(own, network, unit, own_name) if drawn else None,
         missing="" if drawn else _missing(domain, own),
         height="medium",
         legend=_legend(own_name, bool(network)),
@@ -65,8 +65,8 @@ def _is_better(domain: str, row: Row) -> bool:
 def _note(domain: str, unit: str) -> str:
     direction = "lower" if domain in words.LOWER_IS_BETTER else "higher"
     return (
-        f"Mean {words.UNIT_WORDS.get(unit, unit)}, {direction} is better; from the first to the last "
-        f"value in the stage, with the interval of the last. n: episodes. {DESCRIPTIVE}"
+        f"Mean {words.UNIT_WORDS.get(unit, unit)}, {direction} is better; from the first to the "
+        f"last value in the stage, with the interval of the last. n: episodes. {DESCRIPTIVE}"
     )
 
 
@@ -78,9 +78,7 @@ def _legend(own_name: str, has_network: bool) -> tuple[LegendEntry, ...]:
     return (*own, LegendEntry("diamond-network", "network, first to last")) if has_network else own
 
 
-def _spec(
-    domain: str, own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str
-) -> dict[str, Any]:
+def _spec(own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str) -> dict[str, Any]:
     traces = [*_network_traces(network, unit), *_own_traces(own, unit, own_name)]
     layout = {
         "xaxis": style.axis(
@@ -88,14 +86,27 @@ def _spec(
             ticktext=[_tick(own, stage) for stage in words.STAGES],
             range=[0.5, 5.5],
             showgrid=False,
+            tickangle=0,
+            tickfont={"size": 10, "color": style.colour("soft-ink")},
         ),
         "yaxis": style.axis(
-            title=style.axis_title(words.SHORT_UNITS.get(unit, unit)), rangemode="tozero"
+            title=style.axis_title(words.SHORT_UNITS.get(unit, unit)),
+            range=_value_range(own, network, unit),
         ),
         "annotations": _hidden_labels(own),
         "margin": {"l": 44, "r": 10, "t": 10, "b": 62},
     }
     return dict(style.figure(traces, layout, style.HEIGHTS["medium"]))
+
+
+def _value_range(own: Sequence[Row], network: Sequence[Row], unit: str) -> list[float]:
+    """Return a range that begins at 0 for the pain scale, and near the values elsewhere."""
+    drawn = [
+        float(row[name]) for row in [*own, *network] for name in MEANS if row[name] is not None
+    ]
+    room = max(1.0, 0.12 * (max(drawn) - min(drawn)))
+    low = 0.0 if unit == "{score}" else max(0.0, min(drawn) - room)
+    return [round(low, 1), round(max(drawn) + room, 1)]
 
 
 def _tick(own: Sequence[Row], stage: int) -> str:
@@ -105,7 +116,7 @@ def _tick(own: Sequence[Row], stage: int) -> str:
         if row is not None and shows(row, "episodes")
         else "\N{EN DASH}"
     )
-    return f"<b>{stage}</b><br>{words.SHORT_STAGE_NAMES[stage]}<br>n {number}"
+    return f"{stage}<br>{words.SHORT_STAGE_NAMES[stage]}<br>n {number}"
 
 
 def _own_traces(rows: Sequence[Row], unit: str, name: str) -> list[dict[str, Any]]:

@@ -1,16 +1,27 @@
 """Who improved by a change that matters, and who has no last measure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from analysis.figures import style, words
 from analysis.figures.chart import Chart, LegendEntry, Twin, twin
 from analysis.figures.words import Row, shows
 
-GROUPS = (
-    ("improved", "improved by an important change", "own", ""),
-    ("not_improved", "did not", "muted", ""),
-    ("unmeasured", "no last measure", "faint", "/"),
+
+class Group(NamedTuple):
+    """One part of a bar: its column, meaning, colour, hatching, and where its share is written."""
+
+    column: str
+    meaning: str
+    role: str
+    shape: str
+    anchor: str
+
+
+GROUPS: Final = (
+    Group("improved", "improved by an important change", "own", "", "start"),
+    Group("not_improved", "did not", "muted", "", "end"),
+    Group("unmeasured", "no last measure", "faint", "/", "none"),
 )
 ROW_HEIGHT = 50
 
@@ -25,10 +36,10 @@ def responder_chart(own: Sequence[Row], network: Sequence[Row], own_name: str) -
     beside = [row for row in network if row["change"] == "important"]
     return Chart(
         key="responders",
-        title=_title(drawn, own_name),
+        title=_title(drawn),
         note=(
-            "Share of all episodes, in %, from the first to the last measure. People without a last "
-            "measure stay in the denominator as a group of their own. n: episodes."
+            "Share of all episodes, in %, from the first to the last measure. People without a "
+            "last measure stay in the denominator as a group of their own. n: episodes."
         ),
         twin=_twin(own, network, own_name),
         spec=_spec(drawn, beside) if drawn else None,
@@ -48,14 +59,15 @@ def _legend(has_network: bool) -> tuple[LegendEntry, ...]:
     )
 
 
-def _title(drawn: Sequence[Row], own_name: str) -> str:
+def _title(drawn: Sequence[Row]) -> str:
     shown = [row for row in drawn if shows(row, "share_improved")]
     if not shown:
         return "Who improved by an important change"
     best = max(shown, key=lambda row: float(row["share_improved"]))
     least = min(shown, key=lambda row: float(row["share_improved"]))
-    if best is least:
-        return f"{words.percent(best['share_improved'])} improved in {best['domain']}"
+    if words.percent(best["share_improved"]) == words.percent(least["share_improved"]):
+        what = f"in {best['domain']}" if best is least else "in every domain shown"
+        return f"{words.percent(best['share_improved'])} improved {what}"
     return (
         f"Between {words.percent(least['share_improved'])} ({least['domain']}) and "
         f"{words.percent(best['share_improved'])} ({best['domain']}) improved"
@@ -64,7 +76,7 @@ def _title(drawn: Sequence[Row], own_name: str) -> str:
 
 def _spec(drawn: Sequence[Row], network: Sequence[Row]) -> dict[str, Any]:
     names = [_row_name(row) for row in drawn]
-    traces = [_bar(drawn, names, *group) for group in GROUPS]
+    traces = [_bar(drawn, names, group) for group in GROUPS]
     traces += _network_marks(drawn, network)
     layout = {
         "barmode": "stack",
@@ -77,36 +89,45 @@ def _spec(drawn: Sequence[Row], network: Sequence[Row]) -> dict[str, Any]:
 
 
 def _row_name(row: Row) -> str:
-    return f"<b>{words.domain_name(row['domain'])}</b><br>n {words.count(row['episodes'])}"
+    return f"{words.domain_name(row['domain'])}<br>n {words.count(row['episodes'])}"
 
 
-def _bar(
-    rows: Sequence[Row], names: Sequence[str], column: str, meaning: str, role: str, shape: str
-) -> dict[str, Any]:
-    shares = [_share(row, column) for row in rows]
-    return {
+def _bar(rows: Sequence[Row], names: Sequence[str], group: Group) -> dict[str, Any]:
+    shares = [_share(row, group.column) for row in rows]
+    bar = {
         "type": "bar",
         "orientation": "h",
         "x": [None if share is None else round(100 * share, 1) for share in shares],
         "y": list(names),
         "hoverinfo": "text",
         "hovertext": [
-            "" if share is None else f"{meaning}: {words.percent(share)}" for share in shares
+            "" if share is None else f"{group.meaning}: {words.percent(share)}" for share in shares
         ],
-        "text": ["" if share is None or share < 0.08 else words.percent(share) for share in shares],
-        "textposition": "inside",
-        "insidetextanchor": "middle",
-        "textangle": 0,
-        "textfont": {"color": style.colour("paper" if role == "own" else "ink"), "size": 12},
         "marker": {
-            "color": style.colour(role),
+            "color": style.colour(group.role),
             "pattern": {
-                "shape": shape,
-                "fgcolor": style.colour("soft-ink"),
+                "shape": group.shape,
+                "fgcolor": style.colour("network"),
                 "size": 6,
-                "solidity": 0.18,
+                "solidity": 0.16,
             },
             "line": {"color": style.colour("paper"), "width": 1},
+        },
+    }
+    return bar if group.anchor == "none" else bar | _texts(shares, group)
+
+
+def _texts(shares: Sequence[float | None], group: Group) -> dict[str, Any]:
+    return {
+        "text": [
+            "" if share is None or share < 0.16 else f" {words.percent(share)} " for share in shares
+        ],
+        "textposition": "inside",
+        "insidetextanchor": group.anchor,
+        "textangle": 0,
+        "textfont": {
+            "color": style.colour("paper" if group.role == "own" else "ink"),
+            "size": style.TEXT_SIZE,
         },
     }
 
@@ -115,7 +136,7 @@ def _share(row: Row, column: str) -> float | None:
     """Return a group's share; of the three shown groups where all are shown, else of the whole."""
     if not shows(row, column):
         return None
-    parts = [row[name] for name, *_ in GROUPS]
+    parts = [row[group.column] for group in GROUPS]
     whole = sum(parts) if None not in parts else row["episodes"]
     return float(min(row[column] / whole, 1.0)) if whole else None
 

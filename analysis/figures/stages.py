@@ -20,8 +20,8 @@ def stage_chart(own: Sequence[Row], network: Sequence[Row], own_name: str) -> Ch
         title=_title(own, base),
         note=(
             "Episodes that worked a stage, and those that met its exit with measured or attested "
-            "evidence, as % of the episodes in the most worked stage. People may work stages in any "
-            "order and may still be in care."
+            "evidence, as % of the episodes in the most worked stage. People may work stages in "
+            "any order and may still be in care."
         ),
         twin=_twin(own, network, own_name),
         spec=_spec(own, network, base, own_name) if base else None,
@@ -52,13 +52,13 @@ def _title(own: Sequence[Row], base: int) -> str:
 
 def _spec(own: Sequence[Row], network: Sequence[Row], base: int, own_name: str) -> dict[str, Any]:
     traces = [
-        _bar(own, base, "episodes_worked", "own-soft", 0.72, f"{own_name}: worked"),
-        _bar(own, base, "episodes_completed", "own", 0.34, f"{own_name}: completed"),
+        _bar(own, base, "episodes_worked", f"{own_name}: worked") | {"width": 0.72},
+        _bar(own, base, "episodes_completed", f"{own_name}: completed") | {"width": 0.34},
         *_network_marks(network),
     ]
     layout = {
         "barmode": "overlay",
-        "xaxis": style.axis(range=[0, 118], tickvals=[0, 25, 50, 75, 100], ticksuffix="%"),
+        "xaxis": style.axis(range=[0, 126], tickvals=[0, 25, 50, 75, 100], ticksuffix="%"),
         "yaxis": style.axis(
             tickvals=list(words.STAGES),
             ticktext=[_tick(own, stage) for stage in words.STAGES],
@@ -71,16 +71,14 @@ def _spec(own: Sequence[Row], network: Sequence[Row], base: int, own_name: str) 
     return dict(style.figure(traces, layout, style.HEIGHTS["medium"]))
 
 
-def _bar(
-    rows: Sequence[Row], base: int, column: str, role: str, width: float, meaning: str
-) -> dict[str, Any]:
+def _bar(rows: Sequence[Row], base: int, column: str, meaning: str) -> dict[str, Any]:
     drawn = [row for row in rows if shows(row, column)]
+    role = "own" if column == "episodes_completed" else "own-soft"
     return {
         "type": "bar",
         "orientation": "h",
         "x": [round(100 * row[column] / base, 1) for row in drawn],
         "y": [row["stage"] for row in drawn],
-        "width": width,
         "hoverinfo": "text",
         "hovertext": [f"{meaning} {words.count(row[column])}" for row in drawn],
         "marker": {"color": style.colour(role), "line": {"color": style.colour("own"), "width": 1}},
@@ -95,13 +93,13 @@ def _label(row: Row, base: int) -> dict[str, Any]:
     if not shows(row, "episodes_worked"):
         return style.label(1, row["stage"], "hidden", "soft-ink", xanchor="left")
     share = words.percent(row["episodes_worked"] / base)
-    return style.label(117, row["stage"], f"<b>{share}</b>", xanchor="right")
+    return style.label(126, row["stage"], f"{share}", xanchor="right")
 
 
 def _tick(rows: Sequence[Row], stage: int) -> str:
     row = next((row for row in rows if row["stage"] == stage), None)
     number = "none" if row is None else words.cell(row, "episodes_worked").text
-    return f"<b>{stage} {words.SHORT_STAGE_NAMES[stage]}</b><br>n {number}"
+    return f"{stage} {words.SHORT_STAGE_NAMES[stage]}<br>n {number}"
 
 
 def _network_marks(network: Sequence[Row]) -> list[dict[str, Any]]:

@@ -8,13 +8,17 @@ from analysis.figures.chart import Cell, Chart, LegendEntry, Twin, twin
 from analysis.figures.words import Row, shows
 
 STRATEGY_NAMES: Final = {
-    "strict": "each stage completed first (strict)",
-    "natural": "stages chosen as usual (natural)",
+    "strict": "strict",
+    "natural": "natural",
     "early_loading": "strength or endurance within 28 days",
     "completed_all": "completed all five",
     "not_completed_all": "did not",
     "never_violated": "never left the order",
     "ever_violated": "ever left the order",
+}
+STRATEGY_MEANINGS: Final = {
+    "strict": "strict: each stage completed before the next",
+    "natural": "natural: stages chosen as usual",
 }
 CURVE_ROLES: Final = {"strict": ("own", "solid"), "natural": ("other", "dash")}
 MEASURE_NAMES: Final = {
@@ -51,7 +55,8 @@ def curve_chart(rows: Sequence[Row]) -> Chart:
         missing="" if drawn else "No curve is shown: it is sealed, or was not estimated.",
         height="tall",
         legend=tuple(
-            LegendEntry(f"line-{_role(name)[0]}", strategy_name(name)) for name in strategies
+            LegendEntry(f"line-{_role(name)[0]}", STRATEGY_MEANINGS.get(name, strategy_name(name)))
+            for name in strategies
         ),
     )
 
@@ -87,7 +92,7 @@ def _curve_spec(drawn: Sequence[Row], strategies: Sequence[str]) -> dict[str, An
             style.label(
                 end["day"],
                 round(100 * end["risk"], 1),
-                f"<b>{name}</b> {words.percent(end['risk'])}",
+                f"{name} {words.percent(end['risk'])}",
                 _role(name)[0],
                 xanchor="right",
                 yanchor="bottom",
@@ -175,9 +180,7 @@ def _forest_title(drawn: Sequence[Row], measure: str) -> str:
     if designed is None:
         return f"{name}, designed estimate beside biased comparisons"
     value = write_effect(measure)(designed["value"])
-    return (
-        f"{name} by design: {value}; the biased comparisons say otherwise or the same by accident"
-    )
+    return f"{name}: {value} by design, with the biased comparisons beside it"
 
 
 def write_effect(measure: str) -> Any:
@@ -229,12 +232,12 @@ def _neutral_line(neutral: float) -> dict[str, Any]:
 def _contrast_label(row: Row) -> str:
     if not row["is_biased_comparison"]:
         return (
-            "<b>designed</b><br>strict or natural"
+            "designed estimate<br>strict against natural"
             if row["strategy"] == "strict"
-            else "<b>designed</b>"
+            else "designed estimate"
         )
     name = strategy_name(row["strategy"]).replace(" the order", "<br>the order")
-    return f"<i>biased comparison</i><br>{name}"
+    return f"biased comparison<br>{name}"
 
 
 def _forest_mark(row: Row, place: int, measure: str) -> dict[str, Any]:
@@ -292,8 +295,8 @@ def balance_chart(rows: Sequence[Row], limit: float | None) -> Chart:
         key="balance",
         title=_balance_title(largest, limit),
         note=(
-            "Largest absolute standardised difference between the people left in a strategy and the "
-            "whole cohort, over covariate levels, strategies and days of follow-up."
+            "Largest absolute standardised difference between the people left in a strategy and "
+            "the whole cohort, over covariate levels, strategies and days of follow-up."
         ),
         twin=_balance_twin(largest),
         spec=_balance_spec(largest, limit) if largest else None,
@@ -381,8 +384,10 @@ def slope_chart(domain: str, rows: Sequence[Row]) -> Chart:
     return Chart(
         key=f"slopes-{domain}",
         title=f"{words.domain_name(domain)}: change per week by stage",
-        note=f"Model of all episodes, in {_weekly(unit)}, with 95% intervals; {direction} is better. "
-        "It describes; it does not show what a stage did.",
+        note=(
+            f"Model of all episodes, in {_weekly(unit)}, with 95% intervals; {direction} is "
+            "better. It describes; it does not show what a stage did."
+        ),
         twin=_slope_twin(kept, slopes),
         spec=_slope_spec(drawn, slopes, unit) if drawn else None,
         missing="" if drawn else "No slope is shown: not estimated, or about too few patients.",
@@ -413,11 +418,10 @@ def _slope_spec(drawn: Sequence[Row], slopes: dict[str, int], unit: str) -> dict
     layout = {
         "xaxis": style.axis(
             tickvals=list(words.STAGES),
-            ticktext=[
-                f"<b>{stage}</b><br>{words.SHORT_STAGE_NAMES[stage]}" for stage in words.STAGES
-            ],
+            ticktext=[f"{stage}<br>{words.SHORT_STAGE_NAMES[stage]}" for stage in words.STAGES],
             range=[0.5, 5.5],
             showgrid=False,
+            tickangle=0,
         ),
         "yaxis": style.axis(title=style.axis_title(_weekly(unit)), rangemode="tozero"),
     }

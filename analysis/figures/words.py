@@ -97,7 +97,8 @@ def in_ten(share: float) -> str:
     tenths = math.floor(share * 10 + 0.5)
     if tenths == 0:
         return "Fewer than 1 in 20"
-    return "Nearly all" if tenths == 10 else f"About {tenths} in 10"
+    named = {5: "About half", 10: "Nearly all"}
+    return named.get(tenths, f"About {tenths} in 10")
 
 
 def status(row: Row, column: str) -> str:

@@ -36,6 +36,7 @@ class Answer:
     question: str
     number: str
     headline: str
+    short: str
     sentences: tuple[str, ...]
     beside: str
     caution: str
@@ -71,15 +72,15 @@ def better(rows: UnitRows) -> Answer:
         question="Do patients get better?",
         number=words.percent(share),
         headline=f"{words.in_ten(share)} have clearly less pain",
+        short=f"{words.percent(share)} have clearly less pain"
+        f"{_network_aside(rows.network_pain, 'share_improved')}",
         sentences=(
             f"Pain fell by an amount that matters to a patient in {words.percent(share)} of "
             f"episodes: about {words.count(own['improved'])} of {words.count(own['episodes'])}"
             f"{_interval(own, 'low', 'high')}.",
             _unmeasured(own),
         ),
-        beside=_beside(
-            rows.network_pain, own, "share_improved", ("low", "high"), better_is="higher"
-        ),
+        beside=_beside(rows.network_pain, own, "share_improved", ("low", "high")),
         caution=f"From the first to the last measure of the episode. {NO_CAUSE}",
         strip=strip(own, rows.network_pain, "share_improved", ("low", "high"), 1.0),
         is_hidden=False,
@@ -108,12 +109,14 @@ def staying(rows: UnitRows) -> Answer:
         question=question,
         number=words.percent(risk),
         headline=f"{words.in_ten(risk)} are injured again within a year",
+        short=f"{words.percent(risk)} are injured again within a year"
+        f"{_network_aside(rows.network_summary, 'reinjury_risk')}",
         sentences=(
             f"The risk of re-injury within a year of the first session is {words.percent(risk)}"
             f"{_interval(own, *ends)}, from {words.count(own['episodes'])} episodes.",
             _known(own),
         ),
-        beside=_beside(rows.network_summary, own, "reinjury_risk", ends, better_is="lower"),
+        beside=_beside(rows.network_summary, own, "reinjury_risk", ends),
         caution=(
             "People who are not heard of any more are counted only as long as they were seen. "
             f"{NO_CAUSE}"
@@ -137,15 +140,19 @@ def _known(own: Row) -> str:
     return f"Status after a year is known for {words.percent(share)} of episodes; {rest}"
 
 
+def _network_aside(network: Row | None, column: str) -> str:
+    if network is None or not shows(network, column):
+        return ""
+    return f" (network {words.percent(network[column])})"
+
+
 def _interval(row: Row, low: str, high: str) -> str:
     if not shows(row, low, high):
         return ""
     return f" (95% interval {words.percent(row[low])} to {words.percent(row[high])})"
 
 
-def _beside(
-    network: Row | None, own: Row, column: str, ends: tuple[str, str], *, better_is: str
-) -> str:
+def _beside(network: Row | None, own: Row, column: str, ends: tuple[str, str]) -> str:
     if not shows(network, column):
         return ""
     assert network is not None  # noqa: S101 - `shows` has looked
@@ -156,18 +163,20 @@ def _beside(
     if own[ends[0]] <= value <= own[ends[1]]:
         return f"{told} No clear difference: the network's figure lies in this clinic's interval."
     place = "higher" if own[column] > value else "lower"
-    wording = "better" if place == better_is else "worse"
-    return f"{told} This clinic's figure is {place}, which is {wording}; why, this page cannot say."
+    return (
+        f"{told} This clinic's figure is {place}; who its patients are is not taken into account."
+    )
 
 
 def _hidden(key: str, question: str, row: Row | None, column: str, what: str) -> Answer:
     if row is None or words.status(row, column) == ABSENT:
-        number, headline = "none", "Not known"
+        number, headline, short = "none", "Not known", f"{what} is not known"
         sentence = f"The records do not tell {what}: it was not measured or not followed up."
     else:
         number, headline = "hidden", "Too few patients to say"
+        short = f"{what} cannot be said of so few patients"
         sentence = f"The figure of {what} rests on too few patients to be shown."
-    return Answer(key, question, number, headline, (sentence,), "", "", None, is_hidden=True)
+    return Answer(key, question, number, headline, short, (sentence,), "", "", None, is_hidden=True)
 
 
 def _top(own: Row, network: Row | None) -> float:

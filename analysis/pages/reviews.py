@@ -11,7 +11,7 @@ from analysis.pages.shelf import Shelf
 from analysis.pages.units import control_charts
 
 QUESTIONS: Final = {
-    "premature_advance": "Was moving on early chosen for these patients, or were exits not recorded?",
+    "premature_advance": "Was moving on early a choice, or were exits not recorded?",
     "exit_evidence": "Are exits measured or attested less often, or only written down less often?",
     "missed_sessions": "What changed in booking, reminders or travel in these months?",
     "reinjury_90_days": "Did who came, or how re-injury is asked for, change in these months?",

@@ -95,14 +95,8 @@ def _of_primary(rows: Sequence[Row]) -> list[Row]:
 
 def _verdicts(rows: Sequence[Row]) -> list[Verdict]:
     if not rows:
-        return [
-            Verdict(
-                "primary",
-                "cannot be estimated from these data",
-                "The analysis was not run.",
-                "sealed",
-            )
-        ]
+        not_estimated = "cannot be estimated from these data"
+        return [Verdict(PRIMARY, not_estimated, "The analysis was not run.", "sealed")]
     return [
         Verdict(
             row["analysis"], row["verdict"], row["reason"] or "", VERDICT_CLASSES[row["verdict"]]
@@ -125,7 +119,8 @@ def _summary(estimates: Sequence[Row]) -> str:
     told = (
         f"Had every stage been completed before the next, an estimated "
         f"{words.percent(strict['value'])} would have been injured again by day "
-        f"{strict['horizon_days']}; with stages chosen as usual, {words.percent(natural['value'])}. "
+        f"{strict['horizon_days']}; with stages chosen as usual, "
+        f"{words.percent(natural['value'])}. "
         f"The difference is {words.points(difference['value'])}"
     )
     if not shows(difference, "low", "high"):
@@ -205,8 +200,8 @@ def _not_run(shelf: Shelf, estimates: Sequence[Row]) -> list[str]:
         if name not in {row["hypothesis"] for row in estimates}
     ]
     told += [
-        f"{words.domain_name(row['domain'])}, {words.spelled(row['term'] or row['model']).lower()}: "
-        f"{row['reason']}"
+        f"{words.domain_name(row['domain'])}, "
+        f"{words.spelled(row['term'] or row['model']).lower()}: {row['reason']}"
         for row in shelf.rows("trajectory_gaps")
     ]
     return list(dict.fromkeys(told))

@@ -35,9 +35,17 @@
   function draw(drawing) {
     const text = drawing.parentElement.querySelector("script.spec").textContent;
     const spec = painted(JSON.parse(text), getComputedStyle(root));
+    if (root.classList.contains("printing")) fitPaper(drawing, spec.layout);
     drawn.add(drawing);
     drawing.classList.add("is-drawn");
     return window.Plotly.react(drawing, spec.data, spec.layout, spec.config);
+  }
+
+  // A4 within its margins is 695 px wide; a drawing sits in one column of two, or in the only one.
+  function fitPaper(drawing, layout) {
+    layout.width = drawing.closest(".grid.one") ? 660 : 312;
+    layout.height = Math.round(layout.height * 0.76);
+    drawing.style.minHeight = "0";
   }
 
   function showTables() {
@@ -62,6 +70,7 @@
   });
   window.addEventListener("afterprint", () => {
     root.classList.remove("printing");
+    drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
     drawn.forEach(draw);
   });
 })();

@@ -1,0 +1,446 @@
+"""Results tables such as a network of nine clinics would have; drawn at random, about nobody."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from analysis.contracts.protocol import Disclosure
+from analysis.contracts.release import ReleaseFacts
+from analysis.contracts.results import CLINIC, NETWORK, RESULT_TABLES, conform, empty
+
+DISCLOSURE = Disclosure(smallest_count=11, rounding_base=5)
+FACTS = ReleaseFacts(
+    run_id="20260714T061500-4f1c",
+    release_id="r-20260714-4f1c",
+    code_version="0.1.0+8ab12cd",
+    protocol_name="NMT stage adherence",
+    protocol_hash="9f2c" * 16,
+    input_hash="77aa" * 16,
+    first_month="2023-01",
+    last_month="2026-06",
+    deliveries=14,
+    smallest_count=11,
+    rounding_base=5,
+    is_synthetic=True,
+)
+UNITS = {"pain": "{score}", "flexibility": "%", "strength": "%", "endurance": "%"}
+STARTS = {"pain": 6.2, "flexibility": 61.0, "strength": 55.0, "endurance": 48.0}
+GAINS = {"pain": -0.9, "flexibility": 7.0, "strength": 8.0, "endurance": 9.0}
+REACHED = (1.0, 0.84, 0.71, 0.6, 0.47)
+MONTHS = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(1, 13)]
+Rows = list[dict[str, Any]]
+
+
+def results(
+    clinics: Sequence[tuple[str, int]] | None = None, seed: int = 7
+) -> dict[str, pl.DataFrame]:
+    """Return every results table for clinics given as (name, episodes)."""
+    if clinics is None:
+        sizes = (620, 410, 365, 290, 240, 180, 120, 64, 3)
+        clinics = [(f"clinic-{place:02d}", size) for place, size in enumerate(sizes, start=1)]
+    draw = np.random.default_rng(seed)
+    units = [unit_tables(draw, name, size) for name, size in clinics]
+    tables = (
+        {name: [row for unit in units for row in unit[name]] for name in units[0]} if units else {}
+    )
+    network = {name: add_up(name, rows) + rows for name, rows in tables.items()}
+    made = {name: conform(name, pl.DataFrame(rows)) for name, rows in network.items() if rows}
+    total = sum(size for _, size in clinics)
+    study = study_tables(draw, total) if total else {}
+    return {name: empty(name) for name in RESULT_TABLES} | made | study
+
+
+def unit_tables(draw: np.random.Generator, name: str, episodes: int) -> dict[str, Rows]:
+    unit = {"unit_kind": CLINIC, "unit_name": name}
+    skill = float(draw.normal(0, 0.15))
+    return {
+        "unit_summaries": [unit | summary(draw, episodes, skill)],
+        "stage_funnel": [unit | row for row in funnel(draw, episodes)],
+        "domain_courses": [unit | row for row in courses(draw, episodes, skill)],
+        "responders": [unit | row for row in responders(draw, episodes, skill)],
+        "quality_points": [unit | row for row in quality(draw, episodes)],
+    }
+
+
+def summary(draw: np.random.Generator, episodes: int, skill: float) -> dict[str, Any]:
+    known = int(draw.binomial(episodes, 0.78))
+    risk = float(np.clip(0.19 - 0.1 * skill, 0.02, 0.6))
+    hurt = int(draw.binomial(known, risk))
+    spread = 1.96 * np.sqrt(risk * (1 - risk) / max(known, 1))
+    return {
+        "patients": int(round(episodes * 0.93)),
+        "episodes": episodes,
+        "attended_sessions": int(draw.poisson(12.4 * episodes)),
+        "episodes_ever_violated": int(draw.binomial(episodes, 0.42)),
+        "episodes_completed_all": int(draw.binomial(episodes, 0.31)),
+        "reinjuries": hurt,
+        "reinjury_risk": risk + 0.0012345,
+        "reinjury_risk_low": max(0.0, risk - spread),
+        "reinjury_risk_high": min(1.0, risk + spread),
+        "status_known": known,
+    }
+
+
+def funnel(draw: np.random.Generator, episodes: int) -> Rows:
+    worked = [int(draw.binomial(episodes, share)) if share < 1 else episodes for share in REACHED]
+    worked = [min(worked[: place + 1]) for place in range(5)]
+    return [
+        {
+            "stage": stage,
+            "episodes_worked": count,
+            "episodes_completed": int(draw.binomial(count, 0.72)),
+            "patients_worked": int(round(count * 0.93)),
+        }
+        for stage, count in enumerate(worked, start=1)
+    ]
+
+
+def courses(draw: np.random.Generator, episodes: int, skill: float) -> Rows:
+    rows: Rows = []
+    for domain, unit in UNITS.items():
+        level = STARTS[domain]
+        for stage, share in enumerate(REACHED, start=1):
+            count = int(episodes * share * 0.8)
+            change = GAINS[domain] * (1 + skill) * float(draw.uniform(0.8, 1.2))
+            half = abs(GAINS[domain]) * 4 / np.sqrt(max(count, 1))
+            if count:
+                rows.append(course(domain, unit, stage, count, level, change, half))
+            level += change
+    return rows
+
+
+def course(
+    domain: str, unit: str, stage: int, count: int, level: float, change: float, half: float
+) -> dict[str, Any]:
+    return {
+        "domain": domain,
+        "unit": unit,
+        "stage": stage,
+        "episodes": count,
+        "patients": int(round(count * 0.95)),
+        "first_mean": level,
+        "last_mean": level + change,
+        "last_low": level + change - half,
+        "last_high": level + change + half,
+        "change_mean": change,
+        "change_low": change - half,
+        "change_high": change + half,
+    }
+
+
+def responders(draw: np.random.Generator, episodes: int, skill: float) -> Rows:
+    rows: Rows = []
+    for domain in UNITS:
+        kinds = ("important", "substantial") if domain == "pain" else ("important",)
+        unmeasured = int(draw.binomial(episodes, 0.14))
+        for kind in kinds:
+            share = 0.64 + 0.5 * skill - (0.2 if kind == "substantial" else 0.0)
+            improved = int(draw.binomial(episodes - unmeasured, np.clip(share, 0.05, 0.95)))
+            rows.append(responder(domain, kind, episodes, improved, unmeasured))
+    return rows
+
+
+def responder(
+    domain: str, kind: str, episodes: int, improved: int, unmeasured: int
+) -> dict[str, Any]:
+    share = improved / episodes if episodes else None
+    half = 1.96 * np.sqrt(share * (1 - share) / episodes) if share is not None else None
+    return {
+        "domain": domain,
+        "change": kind,
+        "episodes": episodes,
+        "patients": int(round(episodes * 0.93)),
+        "improved": improved,
+        "not_improved": episodes - improved - unmeasured,
+        "unmeasured": unmeasured,
+        "share_improved": share,
+        "low": max(0.0, share - half) if share is not None else None,
+        "high": min(1.0, share + half) if share is not None else None,
+    }
+
+
+def quality(draw: np.random.Generator, episodes: int) -> Rows:
+    rows: Rows = []
+    for chart, share in {"premature_advance": 0.42, "follow_up_capture": 0.78}.items():
+        for place, month in enumerate(MONTHS):
+            base = int(draw.poisson(episodes / 12))
+            moved = share + (0.18 if chart == "follow_up_capture" and place > 14 else 0.0)
+            rows.append(
+                {
+                    "chart": chart,
+                    "period": month,
+                    "numerator": float(draw.binomial(base, min(moved, 0.97))),
+                    "denominator": float(base),
+                    "patients": base,
+                    "method": "p",
+                    "is_complete": place < 20,
+                }
+            )
+    return [row | limits(row) for row in rows]
+
+
+def limits(row: dict[str, Any]) -> dict[str, Any]:
+    center = 0.42 if row["chart"] == "premature_advance" else 0.78
+    base = row["denominator"]
+    value = row["numerator"] / base if base else None
+    half = 3 * np.sqrt(center * (1 - center) / base) if base else None
+    low = max(0.0, center - half) if half is not None else None
+    high = min(1.0, center + half) if half is not None else None
+    beyond = value is not None and low is not None and high is not None and not low <= value <= high
+    signal = "beyond_limits" if beyond and row["is_complete"] else None
+    return {"value": value, "center": center, "lower": low, "upper": high, "signal": signal}
+
+
+ADDED = {
+    "unit_summaries": (
+        "patients",
+        "episodes",
+        "attended_sessions",
+        "episodes_ever_violated",
+        "episodes_completed_all",
+        "reinjuries",
+        "status_known",
+    ),
+    "stage_funnel": ("episodes_worked", "episodes_completed", "patients_worked"),
+    "domain_courses": ("episodes", "patients"),
+    "responders": ("episodes", "patients", "improved", "not_improved", "unmeasured"),
+    "quality_points": ("numerator", "denominator", "patients"),
+}
+KEYS = ("domain", "stage", "change", "chart", "period")
+
+
+def add_up(table: str, rows: Rows) -> Rows:
+    """Return the network's rows: sums of counts, and means weighted by them."""
+    groups: dict[tuple[Any, ...], Rows] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.get(key) for key in KEYS), []).append(row)
+    return [network_row(table, group) for group in groups.values()]
+
+
+def network_row(table: str, group: Rows) -> dict[str, Any]:
+    summed = {name: sum(row[name] for row in group) for name in ADDED[table]}
+    weights = [row[ADDED[table][0]] for row in group]
+    row = dict(group[0])
+    for name, value in row.items():
+        if isinstance(value, float) and name not in summed:
+            values = [other[name] if other[name] is not None else 0.0 for other in group]
+            row[name] = float(np.average(values, weights=weights)) if sum(weights) else None
+    row |= summed | {"unit_kind": NETWORK, "unit_name": NETWORK}
+    if table == "responders":
+        row |= responder(
+            row["domain"], row["change"], row["episodes"], row["improved"], row["unmeasured"]
+        )
+    return row | limits(row) if table == "quality_points" else row
+
+
+def study_tables(draw: np.random.Generator, episodes: int) -> dict[str, pl.DataFrame]:
+    tables: dict[str, Rows] = {
+        "estimates": estimates(episodes),
+        "risk_curves": curves(episodes),
+        "gates": gates(),
+        "verdicts": [
+            {
+                "analysis": "primary",
+                "verdict": "compatible with lower re-injury",
+                "reason": "the interval of the risk difference lies below zero",
+            }
+        ],
+        "balance": balance(draw),
+        "trajectory_models": slopes(episodes),
+        "attrition": attrition(episodes),
+    }
+    return {
+        name: conform(name, pl.DataFrame(rows, infer_schema_length=None))
+        for name, rows in tables.items()
+    }
+
+
+def estimates(episodes: int) -> Rows:
+    shared = {
+        "horizon_days": 365,
+        "episodes": episodes,
+        "status": "estimated",
+        "hypothesis": "completion",
+    }
+    designed = shared | {
+        "analysis": "primary",
+        "estimator": "clone_censor_weight",
+        "strategy": "strict",
+        "is_biased_comparison": False,
+    }
+    raw = shared | {"is_biased_comparison": True, "estimator": "raw", "analysis": "biased"}
+    hurt = int(episodes * 0.16)
+    return [
+        designed | effect(None, "risk", 0.1583, 0.1402, 0.1771, hurt // 2),
+        designed | {"strategy": "natural"} | effect(None, "risk", 0.1894, 0.1741, 0.2052, hurt),
+        designed | effect("natural", "risk_difference", -0.0311, -0.0534, -0.0098, hurt),
+        designed | effect("natural", "risk_ratio", 0.8358, 0.7312, 0.9511, hurt),
+        raw
+        | {"strategy": "completed_all"}
+        | effect("not_completed_all", "risk_difference", -0.12, -0.15, -0.09, hurt),
+        raw
+        | {"strategy": "completed_all"}
+        | effect("not_completed_all", "risk_ratio", 0.52, 0.44, 0.62, hurt),
+        raw
+        | {"strategy": "never_violated"}
+        | effect("ever_violated", "risk_difference", 0.05, 0.02, 0.08, hurt),
+        raw
+        | {"strategy": "never_violated"}
+        | effect("ever_violated", "risk_ratio", 1.29, 1.12, 1.49, hurt),
+        shared
+        | {"analysis": "endurance", "hypothesis": "endurance", "strategy": "finish_stage_5"}
+        | {"status": "not_run", "reason": "this analysis is not built yet"}
+        | {"is_biased_comparison": False},
+    ]
+
+
+def effect(
+    comparator: str | None, measure: str, value: float, low: float, high: float, events: int
+) -> dict[str, Any]:
+    return {
+        "comparator": comparator,
+        "measure": measure,
+        "value": value,
+        "low": low,
+        "high": high,
+        "standard_error": (high - low) / 3.92,
+        "events": events,
+    }
+
+
+def curves(episodes: int) -> Rows:
+    rows: Rows = []
+    for strategy, final, left in (("strict", 0.1583, 0.35), ("natural", 0.1894, 0.7)):
+        for day in range(0, 366, 5):
+            risk = final * (1 - np.exp(-day / 150)) / (1 - np.exp(-365 / 150))
+            rows.append(
+                {
+                    "analysis": "primary",
+                    "strategy": strategy,
+                    "day": day,
+                    "risk": risk,
+                    "low": risk * 0.88,
+                    "high": risk * 1.12,
+                    "at_risk": int(episodes * (1 - (1 - left) * day / 365)),
+                }
+            )
+    return rows
+
+
+def gates() -> Rows:
+    values = (
+        ("balance", 0.0612, 0.1, "largest weighted difference over follow-up: chronicity=chronic"),
+        (
+            "overlap_probability",
+            0.0021,
+            0.01,
+            "decision points with a probability of staying below 0.05",
+        ),
+        ("overlap_effective", 0.3141, 0.1, "effective sample size as a share of those followed"),
+        ("follow_up_known", 0.7812, 0.6, "episodes with known status at day 365"),
+        ("follow_up_gap", 0.0331, 0.15, "difference between ever and never violated"),
+        ("negative_control", 0.0, 0.0, "the interval covers no effect"),
+        ("power", 0.0381, 0.1, "smallest detectable risk difference"),
+        ("records_stage", 0.9712, 0.8, "sessions whose stage is known"),
+        ("records_exit", 0.8812, 0.8, "stage changes with measured or attested exit"),
+    )
+    return [
+        {
+            "analysis": "primary",
+            "gate": gate,
+            "value": value,
+            "threshold": threshold,
+            "status": "passed",
+            "reason": reason,
+        }
+        for gate, value, threshold, reason in values
+    ]
+
+
+def balance(draw: np.random.Generator) -> Rows:
+    covariates = (
+        "first_pain_nrs",
+        "prior_episodes",
+        "chronicity=chronic",
+        "work_load=heavy",
+        "comorbidity_count",
+    )
+    clinics = tuple(f"clinic_id=clinic-{place:02d}" for place in range(1, 9))
+    return [
+        {
+            "analysis": "primary",
+            "strategy": "strict",
+            "day": day,
+            "covariate": covariate,
+            "unweighted_difference": float(draw.normal(0, 0.18)),
+            "weighted_difference": float(draw.normal(0, 0.03)),
+        }
+        for day in (90, 180, 365)
+        for covariate in (*covariates, *clinics)
+    ]
+
+
+def slopes(episodes: int) -> Rows:
+    rows: Rows = []
+    for domain, unit in UNITS.items():
+        for stage in range(1, 6):
+            value = GAINS[domain] / 5 * (1.2 - stage / 10)
+            rows.append(
+                {
+                    "domain": domain,
+                    "model": "population",
+                    "term": f"slope_stage_{stage}",
+                    "value": value,
+                    "standard_error": abs(value) / 9,
+                    "low": value - abs(value) / 4.5,
+                    "high": value + abs(value) / 4.5,
+                    "unit": f"{unit} per week",
+                    "patients": int(episodes * 0.8 * REACHED[stage - 1]),
+                    "values_count": episodes * 9,
+                }
+            )
+    return rows
+
+
+def attrition(episodes: int) -> Rows:
+    steps = (
+        (1.09, "episodes delivered"),
+        (1.05, "with an attended session"),
+        (1.02, "whose first attended session is day 0"),
+        (1.0, "study population"),
+    )
+    return [
+        {"step": step, "reason": reason, "episodes_left": int(episodes * share)}
+        for step, (share, reason) in enumerate(steps)
+    ]
+
+
+def sealed(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Return the tables as a study leaves them when its overlap gate fails."""
+    numbers = ("value", "low", "high", "standard_error")
+    is_run = pl.col("status") == "estimated"
+    estimates_sealed = tables["estimates"].with_columns(
+        *(pl.lit(None, pl.Float64).alias(name) for name in numbers),
+        reason=pl.when(is_run)
+        .then(pl.lit("the gate overlap_effective failed"))
+        .otherwise("reason"),
+        status=pl.when(is_run).then(pl.lit("sealed")).otherwise("status"),
+    )
+    failed = pl.col("gate") == "overlap_effective"
+    return tables | {
+        "estimates": estimates_sealed,
+        "risk_curves": empty("risk_curves"),
+        "gates": tables["gates"].with_columns(
+            status=pl.when(failed).then(pl.lit("failed")).otherwise("status"),
+            value=pl.when(failed).then(0.0312).otherwise("value"),
+        ),
+        "verdicts": pl.DataFrame(
+            {
+                "analysis": ["primary"],
+                "verdict": ["cannot be estimated from these data"],
+                "reason": ["gate overlap_effective failed: 0.0312 where at least 0.1 is needed"],
+            }
+        ),
+    }
