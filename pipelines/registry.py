@@ -68,7 +68,7 @@ def delivery_rows(workspace: Workspace) -> list[dict[str, Any]]:
     if not workspace.store_path.exists():
         return []
     deliveries, files = _glance(workspace, "ledger.deliveries", "ledger.files")
-    sums = files.group_by("delivery_id").sum().select("delivery_id", *COUNTED)
+    sums = files.select("delivery_id", *COUNTED).group_by("delivery_id").sum()
     rows = deliveries.sort("delivery_number").join(
         sums, on="delivery_id", how="left", maintain_order="left"
     )

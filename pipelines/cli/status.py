@@ -67,7 +67,12 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if not facts["runs"] and not facts["deliveries"]:
         yield "Nothing was ingested or run here yet. Try: nmt demo, or nmt run PATH"
         return
-    yield from _section("Last runs", RUN_COLUMNS, facts["runs"])
+    yield from _section(
+        "Last runs", RUN_COLUMNS[:-1], [_to_the_second(run) for run in facts["runs"]]
+    )
+    for run in facts["runs"]:
+        if run["fault"]:
+            yield f"  {run['run_id']}: {run['fault']}"
     yield from _section("Deliveries", DELIVERY_COLUMNS, facts["deliveries"])
     yield from _section("Rejections", ("rule", "file", "faults"), facts["rejections"])
     yield from gate_lines(facts["gates"])
@@ -86,6 +91,11 @@ def _section(title: str, header: tuple[str, ...], rows: list[dict[str, Any]]) ->
             f"  {line}"
             for line in columns(header, [[row[name] for name in header] for row in rows])
         )
+
+
+def _to_the_second(run: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: (run[name] or "")[:19] for name in ("started", "finished")}
+    return {**run, **times}
 
 
 def _registry_facts(workspace: Workspace) -> dict[str, Any]:
