@@ -45,7 +45,7 @@ def draw_clinics(rng: np.random.Generator, count: int, scenario: Scenario) -> Cl
         ),
         share=share / share.sum(),
         therapists=2 + np.rint(share * 1.5).astype(np.int64),
-        advance_logit=_advance_logit(rng, count, scenario),
+        advance_logit=_advance_logit(rng, share / share.sum(), scenario),
         hazard_log=rng.normal(0, scenario.hazards.clinic_sd, count),
         loss_logit=_bounded_normal(rng, count) * scenario.loss.clinic_sd,
         evidence_share=rng.uniform(0.86, 0.99, count),
@@ -59,11 +59,13 @@ def draw_clinics(rng: np.random.Generator, count: int, scenario: Scenario) -> Cl
     )
 
 
-def _advance_logit(rng: np.random.Generator, count: int, scenario: Scenario) -> Floats:
-    deviation = scenario.deviation
+def _advance_logit(rng: np.random.Generator, share: Floats, scenario: Scenario) -> Floats:
+    """Draw how early each clinic moves on; over the network's people the mean is the scenario's."""
+    deviation, count = scenario.deviation, len(share)
     culture = _bounded_normal(rng, count) * deviation.clinic_sd
     always_early = rng.permutation(count) < np.ceil(count * deviation.always_early_clinic_share)
-    return np.asarray(culture + deviation.always_early * always_early, dtype=np.float64)
+    centered = culture - np.average(culture, weights=share)
+    return np.asarray(centered + deviation.always_early * always_early, dtype=np.float64)
 
 
 def _bounded_normal(rng: np.random.Generator, count: int) -> Floats:

@@ -53,7 +53,7 @@ class Deviation:
 
     due_stage: tuple[float, float, float, float] = (-3.0, -2.4, -2.25, -2.15)
     pain_point: float = -0.30
-    visit: float = 0.17
+    visit: float = 0.12
     baseline: BaselineEffects = BaselineEffects(
         prior_episode=-0.12,
         comorbidity=-0.08,
@@ -61,7 +61,7 @@ class Deviation:
         work_load=(("heavy", 0.25), ("very_heavy", 0.35), ("not_working", -0.2)),
         region=(("lumbar", -0.15), ("knee", 0.2), ("shoulder", 0.1), ("ankle_foot", 0.2)),
     )
-    clinic_sd: float = 0.4
+    clinic_sd: float = 0.35
     hidden_trait: float = 0.0
     always_early_clinic_share: float = 0.0
     always_early: float = 0.0
@@ -73,7 +73,7 @@ class Deviation:
 class Hazards:
     """Daily hazards of the events; only re-injury can depend on a violation."""
 
-    reinjury_per_day: float = 0.00038
+    reinjury_per_day: float = 0.00037
     severity_point: float = 0.34
     early_excess: float = 0.8
     early_weeks: int = 26
@@ -171,7 +171,7 @@ _ALL = (
         "harmful",
         "Waiting for each stage's exit harms: after the first early advance the daily hazard of"
         " re-injury falls to 0.45 of what it was.",
-        hazards=Hazards(reinjury_per_day=0.00046, hazard_ratio_after_violation=0.45),
+        hazards=Hazards(reinjury_per_day=0.00044, hazard_ratio_after_violation=0.45),
     ),
     Scenario(
         "hidden_confounder",

@@ -41,7 +41,7 @@ def reweigh(registry: SyntheticRegistry, event: str = "reinjury") -> Reweighted:
     stayed = _steps(registry.decisions, number, "violation_probability", from_next_day=False)
     leaves = people["first_violation_day"].to_numpy()
     never = np.full(len(leaves), BEYOND)
-    counts = _resamples(len(leaves), replicates=100)
+    counts = _resamples(len(leaves), replicates=50)
     natural = _risks(people, np.exp(followed), never, counts)
     strict = _risks(people, np.exp(followed + stayed), leaves, counts)
     last = np.minimum(people["last_day"].to_numpy(), HORIZON)
@@ -73,9 +73,7 @@ def _people(registry: SyntheticRegistry, event: str) -> pl.DataFrame:
         .with_columns(pl.col("event_day", "competing_day", "first_violation_day").fill_null(BEYOND))
         .with_columns(last_day=pl.min_horizontal("event_day", "competing_day"))
         .with_columns(
-            last_day=pl.when(pl.col("last_day") < BEYOND)
-            .then("last_day")
-            .otherwise("seen_day")
+            last_day=pl.when(pl.col("last_day") < BEYOND).then("last_day").otherwise("seen_day")
         )
         .sort("episode_id")
     )
@@ -104,7 +102,9 @@ def _resamples(episodes: int, replicates: int) -> Floats:
     return np.vstack([np.ones(episodes), draws])
 
 
-def _risks(people: pl.DataFrame, weight: Floats, leaves: NDArray[np.int64], counts: Floats) -> Floats:
+def _risks(
+    people: pl.DataFrame, weight: Floats, leaves: NDArray[np.int64], counts: Floats
+) -> Floats:
     """Return the risk by the horizon for every row of counts."""
     days = np.arange(HORIZON + 1)
     last = people["last_day"].to_numpy()[:, None]
