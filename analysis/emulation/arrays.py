@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+CoarseArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 # Later than any day of follow-up; small enough that adding days to it cannot overflow.

@@ -42,7 +42,7 @@ class Term(Protocol):
 
 @dataclass(frozen=True)
 class Category:
-    """One indicator for each level but the first; nulls are the level `unknown`.
+    """One indicator for each level but the commonest; nulls are the level `unknown`.
 
     Levels with fewer than `smallest_count` rows are pooled into `other levels`.
     """
@@ -51,11 +51,14 @@ class Category:
     smallest_count: int = 0
 
     def columns(self, rows: pl.DataFrame) -> Columns:
-        """Return one column of zeros and ones for each level after the first in sorted order."""
+        """Return a column of zeros and ones for each level but the commonest, in sorted order."""
         levels = pooled_levels(rows[self.column], self.smallest_count)
         names = level_names(levels)
-        indicators = [(levels == name).to_numpy().astype(np.float64) for name in names[1:]]
-        return _plain([f"{self.column}={name}" for name in names[1:]], indicators, rows.height)
+        indicators = [(levels == name).to_numpy().astype(np.float64) for name in names]
+        commonest = int(np.argmax([np.sum(column) for column in indicators])) if names else 0
+        kept = [j for j in range(len(names)) if j != commonest]
+        labels = [f"{self.column}={names[j]}" for j in kept]
+        return _plain(labels, [indicators[j] for j in kept], rows.height)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,6 @@ from analysis.emulation.weights import (
 
 # Above this share of resamples without an answer there is no trustworthy interval.
 LARGEST_FAILED_SHARE: Final = 0.05
-REPLICATES_AT_ONCE: Final = 8
 
 
 class NotEstimableError(Exception):
@@ -78,12 +77,17 @@ class HazardModel:
     coefficients: FloatArray
 
 
+# The models of one strategy: leaving it, and being lost to follow-up.
+ModelPair = tuple[HazardModel | None, HazardModel | None]
+
+
 @dataclass(frozen=True)
 class StrategyRisk:
     """The weighted risk under one strategy.
 
     `curve` and `at_risk` are by day (days,); `draws` (replicates x days) the same curve in every
-    resample; `weights` those after each row of `path`; `events` how many events were seen in it.
+    resample; `weights` those after each row of `path`; `events` how many events were seen in it;
+    `staying` the probability of staying at each decision (decisions,).
     """
 
     name: str
@@ -93,7 +97,7 @@ class StrategyRisk:
     events: int
     path: WeightPath
     weights: FloatArray
-    decisions: HazardModel | None
+    staying: FloatArray
 
     def band(self, level: float) -> tuple[FloatArray, FloatArray]:
         """Return pointwise lower and upper limits of the risk on every day."""
@@ -106,7 +110,6 @@ class Emulation:
 
     cohort: Cohort
     strategies: tuple[StrategyRisk, ...]
-    follow_up: HazardModel | None
     level: float
     failed_replicates: int
 
@@ -165,18 +168,16 @@ def emulate(
     progress("fitting who leaves a strategy")
     decision_models = [_model(cohort, each.decisions, counts, settings) for each in strategies]
     progress("weighting the risk curves")
+    pairs = [(decisions, follow_model) for decisions in decision_models]
+    points = [_point(path, pair, settings) for path, pair in zip(paths, pairs, strict=True)]
+    draws = _draws(cohort, paths, pairs, [point.cap for point in points], counts)
     risks = tuple(
-        _strategy_risk(
-            cohort,
-            strategy,
-            path,
-            models=(decisions, follow_model),
-            counts=counts,
-            settings=settings,
+        _strategy_risk(strategy.name, path, point, draws[position])
+        for position, (strategy, path, point) in enumerate(
+            zip(strategies, paths, points, strict=True)
         )
-        for strategy, path, decisions in zip(strategies, paths, decision_models, strict=True)
     )
-    return _with_sound_draws(Emulation(cohort, risks, follow_model, settings.level, 0))
+    return _with_sound_draws(Emulation(cohort, risks, settings.level, 0))
 
 
 def _refuse_if_empty(cohort: Cohort) -> None:
@@ -221,55 +222,63 @@ def _model(
     return HazardModel(rows, fit, -np.expm1(-minus_log_staying(linear)), coefficients)
 
 
-def _strategy_risk(
-    cohort: Cohort,
-    strategy: Strategy,
-    path: WeightPath,
-    *,
-    models: tuple[HazardModel | None, HazardModel | None],
-    counts: Counts,
-    settings: Settings,
-) -> StrategyRisk:
-    fitted = [model for model in models if model is not None]
-    hazards = np.concatenate([_hazards(model) for model in fitted] or [np.empty(0)])
-    cap = _cap(path_weights(hazards, path), settings.truncation_quantile)
-    weights = path_weights(hazards, path, cap)
+@dataclass(frozen=True)
+class _Point:
+    """Weights of the full sample after each row of a path, their cap, and staying (decisions,)."""
+
+    weights: FloatArray
+    cap: float | None
+    staying: FloatArray
+
+
+def _point(path: WeightPath, pair: ModelPair, settings: Settings) -> _Point:
+    models = [model for model in pair if model is not None]
+    hazards = np.concatenate([np.empty(0), *(_hazards(model) for model in models)])
+    uncut = path_weights(hazards, path)
+    cap = None
+    if settings.truncation_quantile < 1.0 and uncut.size:
+        cap = float(np.quantile(uncut, settings.truncation_quantile))
+    staying = np.empty(0) if pair[0] is None else 1.0 - pair[0].probability
+    return _Point(path_weights(hazards, path, cap), cap, staying)
+
+
+def _strategy_risk(name: str, path: WeightPath, point: _Point, draws: FloatArray) -> StrategyRisk:
     return StrategyRisk(
-        strategy.name,
-        incidence(daily_sums(path, weights)),
-        _draws(cohort, path, fitted, counts, cap),
+        name,
+        incidence(daily_sums(path, point.weights)),
+        draws,
         at_risk_counts(path),
         int(np.sum(path.ending == EVENT)),
         path,
-        weights,
-        models[0],
+        point.weights,
+        point.staying,
     )
 
 
 def _draws(
     cohort: Cohort,
-    path: WeightPath,
-    models: Sequence[HazardModel],
+    paths: Sequence[WeightPath],
+    pairs: Sequence[ModelPair],
+    caps: Sequence[float | None],
     counts: Counts,
-    cap: float | None,
 ) -> FloatArray:
+    """Return the risk curves of all resamples (strategies x replicates x days)."""
     replicates = counts.shape[1]
-    draws = np.empty((replicates, cohort.horizon + 1))
+    draws = np.empty((len(paths), replicates, cohort.horizon + 1))
 
-    def fill(first: int) -> None:
-        chosen = np.arange(first, min(first + REPLICATES_AT_ONCE, replicates))
-        hazards = np.concatenate(
-            [_replicate_hazards(model, chosen) for model in models] or [np.empty((len(chosen), 0))],
-            axis=1,
-        )
-        for row, replicate in enumerate(chosen):
-            people = counts[:, replicate].astype(np.float64)[cohort.unit]
-            sums = daily_sums(path, path_weights(hazards[row], path, cap), people)
-            ran_out = not sums.at_risk[-1] > 0.5
-            draws[replicate] = np.nan if ran_out else incidence(sums).risk
+    def fill(replicate: int) -> None:
+        people = counts[:, replicate].astype(np.float64)[cohort.unit]
+        models = {id(model): model for pair in pairs for model in pair if model is not None}
+        hazards = {key: _replicate_hazards(model, replicate) for key, model in models.items()}
+        for position, (path, pair, cap) in enumerate(zip(paths, pairs, caps, strict=True)):
+            parts = [hazards[id(model)] for model in pair if model is not None]
+            weights = path_weights(np.concatenate([np.empty(0), *parts]), path, cap)
+            sums = daily_sums(path, weights, people)
+            has_people = sums.at_risk[-1] > 0.5
+            draws[position, replicate] = incidence(sums).risk if has_people else np.nan
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(fill, range(0, replicates, REPLICATES_AT_ONCE)))
+        list(pool.map(fill, range(replicates)))
     return draws
 
 
@@ -279,17 +288,10 @@ def _hazards(model: HazardModel) -> FloatArray:
     return minus_log_staying(model.rows.design.values @ model.fit.coefficients)
 
 
-def _replicate_hazards(model: HazardModel, chosen: IntArray) -> FloatArray:
+def _replicate_hazards(model: HazardModel, replicate: int) -> FloatArray:
     if model.fit is None:
-        return np.zeros((len(chosen), len(model.probability)))
-    coefficients = np.ascontiguousarray(model.coefficients[:, chosen].T)
-    return minus_log_staying(coefficients @ model.rows.design.values.T)
-
-
-def _cap(weights: FloatArray, quantile: float) -> float | None:
-    if quantile >= 1.0 or weights.size == 0:
-        return None
-    return float(np.quantile(weights, quantile))
+        return np.zeros(len(model.probability))
+    return minus_log_staying(model.rows.design.values @ model.coefficients[:, replicate])
 
 
 def _with_sound_draws(emulation: Emulation) -> Emulation:

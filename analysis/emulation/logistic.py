@@ -8,16 +8,18 @@ nothing happened.
 Resamples share the rows of the design and differ only in how often each row counts. All are solved
 together: a quasi-Newton step for each from the full sample's information (the chord method), kept
 current by BFGS updates, with the gradients of all resamples made by one matrix product over blocks
-of rows (Nocedal and Wright 2006, chapters 3 and 6). What has not settled is refitted on its own.
+of rows (Nocedal and Wright 2006, chapters 3 and 6). Steps far from the solution are made in single
+precision, the last ones in double. What has not settled is refitted on its own.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from analysis.emulation.arrays import BoolArray, FloatArray, IntArray
+from analysis.emulation.arrays import BoolArray, CoarseArray, FloatArray, IntArray
 from analysis.emulation.bootstrap import Counts
 from analysis.emulation.design import Design
 
@@ -28,6 +30,8 @@ LARGEST_LAST_STEP: Final = 1e-9
 SMALLEST_DAMPING: Final = 2.0**-20
 INTERCEPT_PENALTY_SHARE: Final = 1e-6
 BLOCK_ROWS: Final = 2048
+# Above this step single precision finds the way; its rounding is a hundred times smaller.
+SMALLEST_COARSE_STEP: Final = 1e-4
 WORKERS: Final = 2
 
 
@@ -109,7 +113,8 @@ def refit_logistic(
     Equal to `fit_logistic` with the counts as case weights, to about 1e-8 in every coefficient.
     """
     penalty = _penalty(design, precision)
-    batch = _Batch(design.values, outcome.astype(np.float64), resampling, penalty)
+    coarse = design.values.astype(np.float32)
+    batch = _Batch(design.values, coarse, outcome.astype(np.float64), resampling, penalty)
     beta, settled = _settle(batch, fit)
     alone = np.flatnonzero(~settled)
     for replicate in alone:
@@ -123,32 +128,36 @@ def refit_logistic(
 
 @dataclass(frozen=True)
 class _Batch:
+    """All resamples of one model; `coarse_x` is the design in single precision."""
+
     x: FloatArray
+    coarse_x: CoarseArray
     y: FloatArray
     resampling: Resampling
     penalty: FloatArray
 
-    def gradients(self, beta: FloatArray, replicates: IntArray) -> FloatArray:
+    def gradients(self, beta: FloatArray, replicates: IntArray, *, is_coarse: bool) -> FloatArray:
         """Return the penalised score (columns x replicates) at each replicate's coefficients."""
-        counts = np.ascontiguousarray(self.resampling.counts[:, replicates], dtype=np.float64)
         shares = np.array_split(np.arange(len(replicates)), WORKERS)
         with ThreadPoolExecutor(WORKERS) as pool:
             parts = pool.map(
-                lambda share: self._scores(beta[:, share], counts[:, share]),
-                [share for share in shares if share.size],
+                lambda share: self._scores(beta[:, share], replicates[share], is_coarse), shares
             )
             return np.concatenate(list(parts), axis=1) - self.penalty[:, None] * beta
 
-    def _scores(self, beta: FloatArray, counts: FloatArray) -> FloatArray:
-        beta, counts = np.ascontiguousarray(beta), np.ascontiguousarray(counts)
-        score = np.zeros_like(beta)
+    def _scores(self, beta: FloatArray, replicates: IntArray, is_coarse: bool) -> FloatArray:
+        kind: type[np.floating[Any]] = np.float32 if is_coarse else np.float64
+        x: npt.NDArray[Any] = self.coarse_x if is_coarse else self.x
+        y, coefficients = self.y.astype(kind)[:, None], beta.astype(kind)
+        counts = self.resampling.counts[:, replicates].astype(kind)
+        score = np.zeros(beta.shape)
         for first in range(0, len(self.y), BLOCK_ROWS):
             rows = slice(first, first + BLOCK_ROWS)
-            residual = self.x[rows] @ beta
+            residual = x[rows] @ coefficients
             _logistic_in_place(residual)
-            np.subtract(self.y[rows, None], residual, out=residual)
+            np.subtract(y[rows], residual, out=residual)
             residual *= counts[self.resampling.unit_of_row[rows]]
-            score += self.x[rows].T @ residual
+            score += x[rows].T @ residual
         return score
 
     def first_gradients(self, coefficients: FloatArray) -> FloatArray:
@@ -184,7 +193,8 @@ def _settle(batch: _Batch, fit: LogisticFit) -> tuple[FloatArray, BoolArray]:
         active, step, former = active[going], step[:, going], gradient[:, going]
         if active.size == 0:
             break
-        gradient = batch.gradients(beta[:, active], active)
+        is_coarse = bool(np.median(np.max(np.abs(step), axis=0)) > SMALLEST_COARSE_STEP)
+        gradient = batch.gradients(beta[:, active], active, is_coarse=is_coarse)
         _update_inverses(inverses, active, step, former - gradient)
     return beta, settled
 
@@ -277,8 +287,9 @@ def _logistic(eta: FloatArray) -> FloatArray:
     return values
 
 
-def _logistic_in_place(eta: FloatArray) -> None:
-    np.clip(eta, -700.0, 700.0, out=eta)
+def _logistic_in_place(eta: npt.NDArray[Any]) -> None:
+    largest = 80.0 if eta.dtype == np.float32 else 700.0
+    np.clip(eta, -largest, largest, out=eta)
     np.negative(eta, out=eta)
     np.exp(eta, out=eta)
     eta += 1.0

@@ -33,7 +33,7 @@ FOLLOW_UP_TERMS: Final[dict[str, tuple[Term, ...]]] = {
     "pain": (Quantity("pain", degree=2),),
     "has_violated": (Category("has_violated"),),
     "contact_kind": (Category("contact_kind"),),
-    "day": (Category("month"), Interaction(Category("contact_kind"), Quantity("day", degree=2))),
+    "day": (Category("month"), Interaction(Category("contact_kind"), Quantity("day"))),
     **BASELINE_TERMS,
 }
 
@@ -72,17 +72,19 @@ def follow_up_rows(
 ) -> HazardRows:
     """Return the contacts before outcome and horizon; what could happen is being lost after them.
 
-    An event that does not end follow-up is a contact as well, on the day it is dated.
+    An event that does not end follow-up is a contact as well, on the day it is dated, unless
+    nobody was lost after one: then it is no occasion on which that could happen.
     """
     contacts = _all_contacts(tables, population)
     before = np.where(cohort.ending == CENSORED, cohort.last_day, cohort.last_day - 1)
     contacts = _while_at_risk(contacts, np.minimum(before, population.horizon - 1))
+    contacts = _without_safe_events(contacts, population)
     person, day = _position(contacts)
     rows = contacts.select(
         pl.col("last_pain_nrs").cast(pl.Float64).alias("pain"),
         pl.col("contact_kind").cast(pl.String),
         pl.col("day"),
-        (pl.col("day") // DAYS_IN_A_BIN).cast(pl.String).str.zfill(3).alias("month"),
+        _month(pl.col("day"), population.horizon).cast(pl.String).str.zfill(3).alias("month"),
         pl.Series("has_violated", population.violated_on[person] <= day),
     )
     rows = _with_history(rows, population, person, day + 1, protocol)
@@ -121,6 +123,19 @@ def _all_contacts(tables: StudyTables, population: Population) -> pl.DataFrame:
     )
     contacts = pl.concat([seen, unseen]).sort("person", "day", maintain_order=True)
     return contacts.with_columns(pl.col("last_pain_nrs").forward_fill().over("person"))
+
+
+def _without_safe_events(contacts: pl.DataFrame, population: Population) -> pl.DataFrame:
+    person, day = _position(contacts)
+    is_event = (contacts["contact_kind"] == EVENT_CONTACT).to_numpy()
+    if np.any(is_event & (day == population.last_known_day[person])):
+        return contacts
+    return contacts.filter(pl.Series(~is_event))
+
+
+def _month(day: pl.Expr, horizon: int) -> pl.Expr:
+    """Return the bin of a day; what is left over before the horizon belongs to the last one."""
+    return (day // DAYS_IN_A_BIN).clip(upper_bound=max(horizon // DAYS_IN_A_BIN, 1) - 1)
 
 
 def _with_history(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
@@ -77,12 +76,24 @@ class StudyResult:
 
 
 @dataclass(frozen=True)
-class _Analysis:
+class Analysis:
     """The primary analysis before sealing; `emulation` is None where the data hold no answer."""
 
     emulation: Emulation | None
     reason: str
     balances: tuple[DayBalance, ...]
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """All that was computed before sealing; only calibration on simulated truth may look inside."""
+
+    population: Population
+    cohort: Cohort
+    primary: Analysis
+    controls: tuple[ControlEstimate, ...]
+    gates: tuple[Gate, ...]
+    protocol: Protocol
 
 
 def _silent(_: str) -> None:
@@ -96,22 +107,34 @@ def analyse_study(
 
     A study that these data cannot answer is no error: its verdict says so, with the reason.
     """
+    return sealed(open_study(tables, protocol, progress=progress))
+
+
+def open_study(
+    tables: StudyTables, protocol: Protocol, *, progress: Callable[[str], None] = _silent
+) -> OpenStudy:
+    """Return the study before its gates were heeded; for registries whose truth is known."""
     population = study_population(tables, protocol)
     cohort = population.cohort(protocol.outcome.event, protocol.outcome.competing)
     primary = _primary(tables, population, cohort, protocol, progress)
-    controls = _controls(tables, population, protocol, progress)
-    gates = _gates(tables, population, primary, controls, protocol)
-    rows = _primary_rows(population, cohort, primary, protocol)
-    closed = failing(gates)
-    if closed:
+    controls = tuple(_controls(tables, population, protocol, progress))
+    gates = tuple(_gates(tables, population, primary, controls, protocol))
+    return OpenStudy(population, cohort, primary, controls, gates, protocol)
+
+
+def sealed(study: OpenStudy) -> StudyResult:
+    """Return the results that may be written: without numbers where a gate does not pass."""
+    primary, gates = study.primary, study.gates
+    is_closed = bool(failing(gates))
+    rows = _primary_rows(study)
+    if is_closed:
         rows = [row.sealed(sealing_reason(gates)) for row in rows]
-    rows += _control_rows(population, controls, protocol) + _not_run_rows(protocol)
-    is_open = primary.emulation is not None and not closed
+    curves = empty("risk_curves")
+    if primary.emulation is not None and not is_closed:
+        curves = curve_rows(PRIMARY, primary.emulation)
     return StudyResult(
-        estimate_rows(rows),
-        curve_rows(PRIMARY, primary.emulation)
-        if is_open and primary.emulation is not None
-        else empty("risk_curves"),
+        estimate_rows([*rows, *_control_rows(study), *_not_run_rows(study.protocol)]),
+        curves,
         gate_rows(PRIMARY, gates),
         _verdicts(primary, gates),
         balance_rows(PRIMARY, primary.balances),
@@ -124,12 +147,12 @@ def _primary(
     cohort: Cohort,
     protocol: Protocol,
     progress: Callable[[str], None],
-) -> _Analysis:
+) -> Analysis:
     try:
         emulation = _emulation(tables, population, cohort, protocol, progress)
     except NotEstimableError as refusal:
-        return _Analysis(None, str(refusal), ())
-    return _Analysis(emulation, "", _balances(emulation, population, protocol))
+        return Analysis(None, str(refusal), ())
+    return Analysis(emulation, "", _balances(emulation, population, protocol))
 
 
 def _emulation(
@@ -207,7 +230,7 @@ def _balances(
 def _gates(
     tables: StudyTables,
     population: Population,
-    primary: _Analysis,
+    primary: Analysis,
     controls: Sequence[ControlEstimate],
     protocol: Protocol,
 ) -> list[Gate]:
@@ -222,7 +245,7 @@ def _gates(
     ]
 
 
-def _design_gates(primary: _Analysis, protocol: Protocol) -> list[Gate]:
+def _design_gates(primary: Analysis, protocol: Protocol) -> list[Gate]:
     limits, emulation = protocol.gates, primary.emulation
     if emulation is None:
         thresholds = {
@@ -232,39 +255,33 @@ def _design_gates(primary: _Analysis, protocol: Protocol) -> list[Gate]:
             "power": limits.detectable_largest_difference,
         }
         return [not_evaluated(gate, limit, primary.reason) for gate, limit in thresholds.items()]
-    decisions = emulation[STRICT].decisions
-    staying = np.ones(1) if decisions is None else 1.0 - decisions.probability
     return [
         balance_gate(primary.balances, limits),
-        overlap_probability_gate(staying, limits),
+        overlap_probability_gate(emulation[STRICT].staying, limits),
         overlap_effective_size_gate(primary.balances, limits),
         power_gate(emulation, STRICT, NATURAL, limits),
     ]
 
 
-def _primary_rows(
-    population: Population, cohort: Cohort, primary: _Analysis, protocol: Protocol
-) -> list[EstimateRow]:
-    horizon = population.horizon
+def _primary_rows(study: OpenStudy) -> list[EstimateRow]:
+    population, primary = study.population, study.primary
+    level, horizon = study.protocol.bootstrap.interval_level, population.horizon
     rows = designed_rows(PRIMARY, primary.emulation, primary.reason, population.episodes, horizon)
-    for comparison in biased_comparisons(population, cohort, protocol.bootstrap.interval_level):
+    for comparison in biased_comparisons(population, study.cohort, level):
         rows += biased_rows(comparison, horizon)
     return rows
 
 
-def _control_rows(
-    population: Population, controls: Sequence[ControlEstimate], protocol: Protocol
-) -> list[EstimateRow]:
-    horizon = protocol.study.horizon_days
+def _control_rows(study: OpenStudy) -> list[EstimateRow]:
     return [
         row
-        for control in controls
+        for control in study.controls
         for row in designed_rows(
             f"negative_control_{control.kind}",
             control.emulation,
             control.reason,
-            population.episodes,
-            horizon,
+            study.population.episodes,
+            study.population.horizon,
         )
     ]
 
@@ -277,7 +294,7 @@ def _not_run_rows(protocol: Protocol) -> list[EstimateRow]:
     ]
 
 
-def _verdicts(primary: _Analysis, gates: Sequence[Gate]) -> pl.DataFrame:
+def _verdicts(primary: Analysis, gates: Sequence[Gate]) -> pl.DataFrame:
     verdict, reason = _verdict(primary, gates)
     rows = [{"analysis": PRIMARY, "verdict": verdict, "reason": reason}]
     rows += [
@@ -287,7 +304,7 @@ def _verdicts(primary: _Analysis, gates: Sequence[Gate]) -> pl.DataFrame:
     return framed("verdicts", rows)
 
 
-def _verdict(primary: _Analysis, gates: Sequence[Gate]) -> tuple[str, str]:
+def _verdict(primary: Analysis, gates: Sequence[Gate]) -> tuple[str, str]:
     if primary.emulation is None:
         return CANNOT, primary.reason
     if failing(gates):

@@ -1,0 +1,141 @@
+"""Does the interval cover the planted truth as often as it says, and do the gates seal when due?
+
+For every scenario, simulated registries of other seeds go through the whole study, unsealed: bias,
+empirical and estimated standard error of the primary risk difference, coverage of its interval and
+share of registries sealed, each with its Monte Carlo error (Morris, White and Crowther 2019).
+
+    python -m benchmarks.coverage --registries 20 --episodes 20000 --scenario null
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import analysis  # noqa: F401 - before numpy, so that matrix products keep to one thread
+
+# isort: split
+import numpy as np
+import polars as pl
+
+from analysis.contracts.protocol import Protocol, load_protocol
+from analysis.simulation import SCENARIOS, simulate_registry
+from analysis.study import StudyTables
+from analysis.study.gates import failing
+from analysis.study.rows import NATURAL, STRICT
+from analysis.study.study import OpenStudy, open_study
+from pipelines.warehouse.build import registry_in_memory
+from pipelines.warehouse.connection import read_frame
+
+MARTS = {
+    "baseline": "episode_baseline",
+    "decision_points": "decision_points",
+    "contacts": "contacts",
+    "adherence": "episode_adherence",
+    "outcomes": "episode_outcomes",
+    "first_events": "first_events",
+    "record_quality": "record_quality",
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What one simulated registry gave: estimate, error, truth, and the gates that did not pass."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    truth: float
+    closed_by: tuple[str, ...]
+    seconds: float
+
+    @property
+    def covers(self) -> bool:
+        """Return whether the interval covers the truth."""
+        return self.low <= self.truth <= self.high
+
+
+def study_tables(records: dict[str, pl.DataFrame], protocol: Protocol) -> StudyTables:
+    """Return the marts that the study reads, built in memory from contracted tables."""
+    connection = registry_in_memory(records, protocol)
+    try:
+        return StudyTables(
+            **{name: read_frame(connection, f"marts.{mart}") for name, mart in MARTS.items()}
+        )
+    finally:
+        connection.close()
+
+
+def run_registry(scenario: str, episodes: int, seed: int, protocol: Protocol) -> Registry:
+    """Simulate one registry and return what the study makes of it."""
+    simulated = simulate_registry(episodes=episodes, clinics=9, seed=seed, scenario=scenario)
+    tables = study_tables(simulated.tables, protocol)
+    started = time.perf_counter()
+    study = open_study(tables, protocol)
+    truth = float(simulated.truth["risk_difference"])
+    return _registry(study, truth, time.perf_counter() - started)
+
+
+def _registry(study: OpenStudy, truth: float, seconds: float) -> Registry:
+    closed_by = tuple(gate.gate for gate in failing(study.gates))
+    if study.primary.emulation is None:
+        return Registry(np.nan, np.nan, np.nan, np.nan, truth, closed_by, seconds)
+    found = study.primary.emulation.difference(STRICT, NATURAL)
+    return Registry(
+        found.value, found.standard_error, found.low, found.high, truth, closed_by, seconds
+    )
+
+
+def summary(scenario: str, registries: Sequence[Registry]) -> str:
+    """Return one line of the table, in points of risk."""
+    errors = 100 * np.array([each.value - each.truth for each in registries])
+    estimated = 100 * np.array([each.standard_error for each in registries])
+    covers = float(np.mean([each.covers for each in registries]))
+    closed = float(np.mean([bool(each.closed_by) for each in registries]))
+    count = len(registries)
+    spread = float(np.std(errors, ddof=1)) if count > 1 else float("nan")
+    gates = Counter(gate for each in registries for gate in each.closed_by)
+    return (
+        f"{scenario:18s} {count:4d}  {100 * np.mean([each.truth for each in registries]):6.2f}  "
+        f"{np.mean(errors):6.2f} ({spread / np.sqrt(count):.2f})  {spread:5.2f}  "
+        f"{np.mean(estimated):5.2f}  {covers:.2f} ({_binomial_error(covers, count):.2f})  "
+        f"{closed:.2f} ({_binomial_error(closed, count):.2f})  "
+        f"{np.mean([each.seconds for each in registries]):5.1f}  {dict(gates)}"
+    )
+
+
+HEAD = (
+    "scenario              n   truth   bias (MC)     emp. SE  mean SE  coverage (MC)  "
+    "sealed (MC)  s each  gates that closed"
+)
+
+
+def _binomial_error(share: float, count: int) -> float:
+    return float(np.sqrt(share * (1 - share) / count))
+
+
+def main() -> None:
+    """Run the study over simulated registries and print one line a scenario."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
+    parser.add_argument("--scenario", nargs="*", default=list(SCENARIOS))
+    parser.add_argument("--registries", type=int, default=20)
+    parser.add_argument("--episodes", type=int, default=20_000)
+    parser.add_argument("--replicates", type=int, default=200)
+    parser.add_argument("--first-seed", type=int, default=1_000)
+    wanted = parser.parse_args()
+    protocol = load_protocol()
+    bootstrap = replace(protocol.bootstrap, replicates=wanted.replicates)
+    protocol = replace(protocol, bootstrap=bootstrap)
+    print(HEAD, flush=True)
+    for scenario in wanted.scenario:
+        registries = [
+            run_registry(scenario, wanted.episodes, wanted.first_seed + number, protocol)
+            for number in range(wanted.registries)
+        ]
+        print(summary(scenario, registries), flush=True)
+
+
+if __name__ == "__main__":
+    main()
