@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from analysis.simulation.care import Visits
 from analysis.simulation.people import Floats
 from analysis.simulation.scenarios import Course
 from analysis.simulation.severity import DAYS_PER_WEEK
-from analysis.simulation.visits import Visits
 
 
 def draw_values(

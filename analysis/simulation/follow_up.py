@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.simulation.care import NEVER, Visits, logistic
 from analysis.simulation.clinics import Clinics
 from analysis.simulation.outcomes import Outcomes
 from analysis.simulation.people import Flags, Floats, Integers, People
 from analysis.simulation.scenarios import FOLLOW_UP_DAYS, TYPICAL_PAIN_NRS, Loss
-from analysis.simulation.visits import NEVER, Visits, logistic
 
 REFUSED_SHARE = 0.15
 WITHDRAWN_SHARE = 0.12

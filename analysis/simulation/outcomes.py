@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.simulation.care import NEVER
 from analysis.simulation.clinics import Clinics
 from analysis.simulation.people import Floats, Integers, People
 from analysis.simulation.scenarios import HORIZON_DAYS, BaselineEffects, Scenario
 from analysis.simulation.severity import DAYS_PER_WEEK, WEEKS
-from analysis.simulation.visits import NEVER
 
 COMPETING = ("surgery", "death")
 NEGATIVE_CONTROLS = ("other_region", "unrelated_illness")

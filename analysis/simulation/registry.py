@@ -7,14 +7,22 @@ import numpy as np
 import polars as pl
 
 from analysis.contracts.errors import UsageError
+from analysis.simulation.appointments import measurement_records, session_records
 from analysis.simulation.clinics import Clinics, draw_clinics
+from analysis.simulation.course import Course
 from analysis.simulation.domains import draw_values
 from analysis.simulation.follow_up import end_care, observe
 from analysis.simulation.outcomes import draw_outcomes, find_hazards
 from analysis.simulation.people import draw_people
+from analysis.simulation.probabilities import contact_frame, decision_frame
+from analysis.simulation.records import (
+    episode_records,
+    event_records,
+    followup_records,
+    patient_records,
+)
 from analysis.simulation.scenarios import Scenario, find_scenario
 from analysis.simulation.severity import draw_severity
-from analysis.simulation.tables import Course, build_tables, contact_frame, decision_frame
 from analysis.simulation.truth import find_truth
 from analysis.simulation.visits import draw_visits
 
@@ -58,7 +66,7 @@ def simulate_registry(
     course = _run_course(streams[1], network, world, episodes, f"{seed % 10_000:04d}")
     truth = find_truth(streams[2], network, world, truth_people) if truth_people else {}
     return SyntheticRegistry(
-        tables=build_tables(streams[3], course),
+        tables=_write_down(streams[3], course),
         truth={**truth, "seed": seed, "episodes": episodes, "clinics": clinics},
         decisions=decision_frame(course),
         contacts=contact_frame(course),
@@ -86,3 +94,14 @@ def _run_course(
     observation = observe(rng, people, clinics, visits, outcomes.death, loss=scenario.loss)
     values = draw_values(rng, visits, scenario.courses)
     return Course(tag, clinics, people, visits, outcomes, observation, values)
+
+
+def _write_down(rng: np.random.Generator, course: Course) -> dict[str, pl.DataFrame]:
+    return {
+        "patients": patient_records(course),
+        "episodes": episode_records(rng, course),
+        "sessions": session_records(rng, course),
+        "events": event_records(rng, course),
+        "followups": followup_records(course),
+        "measurements": measurement_records(rng, course),
+    }

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.simulation.care import NEVER, Visits
 from analysis.simulation.clinics import Clinics
 from analysis.simulation.outcomes import (
     NEGATIVE_CONTROLS,
@@ -20,7 +21,7 @@ from analysis.simulation.outcomes import (
 from analysis.simulation.people import Floats, draw_people
 from analysis.simulation.scenarios import FOLLOW_UP_DAYS, HORIZON_DAYS, STAGES, Scenario
 from analysis.simulation.severity import draw_severity
-from analysis.simulation.visits import NEVER, Visits, draw_visits
+from analysis.simulation.visits import draw_visits
 
 BATCH = 25_000
 
