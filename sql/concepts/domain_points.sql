@@ -5,8 +5,7 @@
 --          registry and in its unit, when they were not taken after treatment, and when they are
 --          not of the other side than the episode's. position orders the values of one day:
 --          sessions first, measurements after them.
--- Grain:   one row for each value of a domain; (episode_key, domain_number, day, position) is
---          unique
+-- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
 -- Reads:   concepts.session_progress, core.measurements, core.episodes, protocol.instruments
 -- Source:  study definitions, "Outcome"
 WITH counted_measurements AS (
@@ -114,7 +113,7 @@ SELECT
     measurements.episode_key,
     measurements.domain_number,
     measurements.day,
-    1000000 + measurements.measurement_number AS position,
+    CAST(1000000 + measurements.measurement_number AS INTEGER) AS position,
     sessions.stage,
     measurements.value,
     measurements.instrument AS source

@@ -3,16 +3,32 @@
 --          Two sessions are in inversion when the later one has the lower rank; pairs of equal
 --          rank are no pairs. The longest ordered part is the largest number of sessions that
 --          stand in the order once the others are left out (longest non-decreasing subsequence).
---          How it is found, walking along the runs: sessions_k is the number of sessions of rank k
---          so far, and longest_k the longest ordered part so far that ends with rank k or lower.
---          Such a part ends with the sessions of rank k that follow some moment, and before that
---          moment it ends with rank k - 1 or lower, so longest_k is sessions_k plus the largest
---          longest_(k-1) - sessions_k at any moment so far (0 before the first session).
+--          Such a part consists of sessions of rank 1 up to some moment, of rank 2 from there to
+--          a second moment, and so on. With sessions_k the number of sessions of rank k so far,
+--            up_to_2 is the best of ranks 1 and 2 so far: sessions_2 plus the largest
+--            sessions_1 - sessions_2 at any moment so far;
+--            up_to_3 adds rank 3 in the same way: sessions_3 plus the largest
+--            up_to_2 - sessions_3 so far;
+--            from_4 is the best of ranks 4 and 5 from here on: the largest sessions_4 - sessions_5
+--            at any later moment, less sessions_4 now, plus all sessions of rank 5.
+--          The longest ordered part is the largest up_to_3 + from_4 at any moment.
 -- Grain:   one row for each order and episode whose sessions ever fall back in rank; where they
 --          never do, no pair is in inversion and the longest ordered part is the whole episode
 -- Reads:   concepts.stage_runs, protocol.stage_order
 -- Source:  Schensted C. Longest increasing and decreasing subsequences. Can J Math 1961;13:179
-WITH falls AS (
+WITH ranks AS (
+    SELECT
+        order_number,
+        max(CASE stage WHEN 1 THEN stage_rank END) AS rank_1,
+        max(CASE stage WHEN 2 THEN stage_rank END) AS rank_2,
+        max(CASE stage WHEN 3 THEN stage_rank END) AS rank_3,
+        max(CASE stage WHEN 4 THEN stage_rank END) AS rank_4,
+        max(CASE stage WHEN 5 THEN stage_rank END) AS rank_5
+    FROM protocol.stage_order
+    GROUP BY order_number
+),
+
+falls AS (
     SELECT
         later.order_number,
         earlier.stage AS previous_stage,
@@ -38,115 +54,105 @@ ranked AS (
         fallen.episode_key,
         runs.run_start,
         runs.sessions_count,
-        orders.stage_rank
-    FROM fallen
-    INNER JOIN concepts.stage_runs AS runs
-        ON fallen.episode_key = runs.episode_key
+        orders.stage_rank,
+        CASE ranks.rank_1 WHEN 1 THEN runs.sessions_stage_1 ELSE 0 END
+        + CASE ranks.rank_2 WHEN 1 THEN runs.sessions_stage_2 ELSE 0 END
+        + CASE ranks.rank_3 WHEN 1 THEN runs.sessions_stage_3 ELSE 0 END
+        + CASE ranks.rank_4 WHEN 1 THEN runs.sessions_stage_4 ELSE 0 END
+        + CASE ranks.rank_5 WHEN 1 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_1,
+        CASE ranks.rank_1 WHEN 2 THEN runs.sessions_stage_1 ELSE 0 END
+        + CASE ranks.rank_2 WHEN 2 THEN runs.sessions_stage_2 ELSE 0 END
+        + CASE ranks.rank_3 WHEN 2 THEN runs.sessions_stage_3 ELSE 0 END
+        + CASE ranks.rank_4 WHEN 2 THEN runs.sessions_stage_4 ELSE 0 END
+        + CASE ranks.rank_5 WHEN 2 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_2,
+        CASE ranks.rank_1 WHEN 3 THEN runs.sessions_stage_1 ELSE 0 END
+        + CASE ranks.rank_2 WHEN 3 THEN runs.sessions_stage_2 ELSE 0 END
+        + CASE ranks.rank_3 WHEN 3 THEN runs.sessions_stage_3 ELSE 0 END
+        + CASE ranks.rank_4 WHEN 3 THEN runs.sessions_stage_4 ELSE 0 END
+        + CASE ranks.rank_5 WHEN 3 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_3,
+        CASE ranks.rank_1 WHEN 4 THEN runs.sessions_stage_1 ELSE 0 END
+        + CASE ranks.rank_2 WHEN 4 THEN runs.sessions_stage_2 ELSE 0 END
+        + CASE ranks.rank_3 WHEN 4 THEN runs.sessions_stage_3 ELSE 0 END
+        + CASE ranks.rank_4 WHEN 4 THEN runs.sessions_stage_4 ELSE 0 END
+        + CASE ranks.rank_5 WHEN 4 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_4,
+        CASE ranks.rank_1 WHEN 5 THEN runs.sessions_stage_1 ELSE 0 END
+        + CASE ranks.rank_2 WHEN 5 THEN runs.sessions_stage_2 ELSE 0 END
+        + CASE ranks.rank_3 WHEN 5 THEN runs.sessions_stage_3 ELSE 0 END
+        + CASE ranks.rank_4 WHEN 5 THEN runs.sessions_stage_4 ELSE 0 END
+        + CASE ranks.rank_5 WHEN 5 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_5
+    FROM concepts.stage_runs AS runs
+    INNER JOIN fallen
+        ON runs.episode_key = fallen.episode_key
+    INNER JOIN ranks
+        ON fallen.order_number = ranks.order_number
     INNER JOIN protocol.stage_order AS orders
         ON fallen.order_number = orders.order_number AND runs.stage = orders.stage
 ),
 
-counted AS (
+-- No moment is before the first session, when all counts are 0.
+both_ends AS (
     SELECT
-        order_number,
-        episode_key,
-        run_start,
-        sessions_count,
-        stage_rank,
-        CAST(sum(CASE WHEN stage_rank = 1 THEN sessions_count ELSE 0 END) OVER so_far AS INTEGER)
-            AS sessions_1,
-        CAST(sum(CASE WHEN stage_rank = 2 THEN sessions_count ELSE 0 END) OVER so_far AS INTEGER)
-            AS sessions_2,
-        CAST(sum(CASE WHEN stage_rank = 3 THEN sessions_count ELSE 0 END) OVER so_far AS INTEGER)
-            AS sessions_3,
-        CAST(sum(CASE WHEN stage_rank = 4 THEN sessions_count ELSE 0 END) OVER so_far AS INTEGER)
-            AS sessions_4,
-        CAST(sum(CASE WHEN stage_rank = 5 THEN sessions_count ELSE 0 END) OVER so_far AS INTEGER)
-            AS sessions_5
+        *,
+        sessions_2 + greatest(0, max(sessions_1 - sessions_2) OVER so_far) AS up_to_2,
+        max(sessions_4 - sessions_5) OVER from_here - sessions_4 AS from_4
     FROM ranked
-    WINDOW so_far AS (
-        PARTITION BY order_number, episode_key
-        ORDER BY run_start
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
+    WINDOW
+        so_far AS (
+            PARTITION BY episode_key, order_number
+            ORDER BY run_start
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ),
+        from_here AS (
+            PARTITION BY episode_key, order_number
+            ORDER BY run_start
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        )
 ),
 
-up_to_2 AS (
+met AS (
     SELECT
         *,
-        sessions_2 + greatest(0, max(sessions_1 - sessions_2) OVER so_far) AS longest_2
-    FROM counted
+        sessions_3 + greatest(0, max(up_to_2 - sessions_3) OVER so_far) AS up_to_3
+    FROM both_ends
     WINDOW so_far AS (
-        PARTITION BY order_number, episode_key
+        PARTITION BY episode_key, order_number
         ORDER BY run_start
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
 ),
 
-up_to_3 AS (
+totals AS (
     SELECT
-        *,
-        sessions_3 + greatest(0, max(longest_2 - sessions_3) OVER so_far) AS longest_3
-    FROM up_to_2
-    WINDOW so_far AS (
-        PARTITION BY order_number, episode_key
-        ORDER BY run_start
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
-),
-
-up_to_4 AS (
-    SELECT
-        *,
-        sessions_4 + greatest(0, max(longest_3 - sessions_4) OVER so_far) AS longest_4
-    FROM up_to_3
-    WINDOW so_far AS (
-        PARTITION BY order_number, episode_key
-        ORDER BY run_start
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
-),
-
-up_to_5 AS (
-    SELECT
-        *,
-        sessions_5 + greatest(0, max(longest_4 - sessions_5) OVER so_far) AS longest_5
-    FROM up_to_4
-    WINDOW so_far AS (
-        PARTITION BY order_number, episode_key
-        ORDER BY run_start
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
-),
-
-pairs AS (
-    SELECT
-        order_number,
         episode_key,
-        longest_5,
-        CAST(sessions_count AS BIGINT) * CASE stage_rank
-            WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
-            WHEN 2 THEN sessions_3 + sessions_4 + sessions_5
-            WHEN 3 THEN sessions_4 + sessions_5
-            WHEN 4 THEN sessions_5
-            ELSE 0
-        END AS inverted_pairs,
-        CAST(sessions_count AS BIGINT) * (
-            sessions_1 + sessions_2 + sessions_3 + sessions_4 + sessions_5 - CASE stage_rank
-                WHEN 1 THEN sessions_1
-                WHEN 2 THEN sessions_2
-                WHEN 3 THEN sessions_3
-                WHEN 4 THEN sessions_4
-                ELSE sessions_5
+        order_number,
+        -- Before the first session nothing is ordered yet, and all may still come from 4 and 5.
+        greatest(max(up_to_3 + from_4), max(sessions_4 - sessions_5), 0) + max(sessions_5)
+            AS longest_ordered_sessions,
+        sum(
+            CAST(sessions_count AS BIGINT) * CASE stage_rank
+                WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
+                WHEN 2 THEN sessions_3 + sessions_4 + sessions_5
+                WHEN 3 THEN sessions_4 + sessions_5
+                WHEN 4 THEN sessions_5
+                ELSE 0
+            END
+        ) AS inverted_pairs,
+        sum(
+            CAST(sessions_count AS BIGINT) * CASE stage_rank
+                WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
+                WHEN 2 THEN sessions_1 + sessions_3 + sessions_4 + sessions_5
+                WHEN 3 THEN sessions_1 + sessions_2 + sessions_4 + sessions_5
+                WHEN 4 THEN sessions_1 + sessions_2 + sessions_3 + sessions_5
+                ELSE sessions_1 + sessions_2 + sessions_3 + sessions_4
             END
         ) AS unequal_pairs
-    FROM up_to_5
+    FROM met
+    GROUP BY episode_key, order_number
 )
 
 SELECT
     order_number,
     episode_key,
-    CAST(sum(inverted_pairs) AS DOUBLE) / CAST(sum(unequal_pairs) AS DOUBLE) AS inversion_share,
-    max(longest_5) AS longest_ordered_sessions
-FROM pairs
-GROUP BY order_number, episode_key
+    CAST(inverted_pairs AS DOUBLE) / CAST(unequal_pairs AS DOUBLE) AS inversion_share,
+    longest_ordered_sessions
+FROM totals

@@ -16,8 +16,8 @@ WITH sums AS (
         count(*) AS values_count,
         min_by(value, 10000000 * CAST(day AS BIGINT) + position) AS first_value,
         max_by(value, 10000000 * CAST(day AS BIGINT) + position) AS last_value,
-        sum(CAST(day AS BIGINT)) AS sum_x,
-        sum(CAST(day AS BIGINT) * day) AS sum_xx,
+        sum(CAST(day AS INTEGER)) AS sum_x,
+        sum(CAST(day AS INTEGER) * day) AS sum_xx,
         sum(CAST(value AS DECIMAL(18, 6))) AS sum_y,
         sum(CAST(value AS DECIMAL(18, 6)) * day) AS sum_xy
     FROM concepts.domain_points

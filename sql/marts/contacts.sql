@@ -3,23 +3,23 @@
 --          (a session wins when there were both), with the latest pain known by then. is_last
 --          says that nothing is known of the episode after that day.
 -- Grain:   one row for each episode of the study population and day of contact
--- Reads:   concepts.session_progress, core.followups, concepts.study_population,
---          concepts.known_status
+-- Reads:   concepts.session_progress, concepts.study_population, concepts.known_status,
+--          core.followups
 -- Source:  study definitions, "Effect: the target trial"
-WITH days AS (
+WITH session_days AS (
     SELECT
         episode_key,
         day,
-        0 AS is_follow_up,
-        max_by(last_pain_nrs, session_number) AS known_pain_nrs
+        next_day,
+        last_pain_nrs
     FROM concepts.session_progress
-    GROUP BY episode_key, day
-    UNION ALL
+    WHERE next_day IS NULL OR next_day > day
+),
+
+reached_days AS (
     SELECT DISTINCT
         episode_key,
-        day,
-        1 AS is_follow_up,
-        NULL AS known_pain_nrs
+        day
     FROM core.followups
     WHERE outcome = 'reached'
 ),
@@ -28,23 +28,28 @@ contacts AS (
     SELECT
         episode_key,
         day,
-        is_follow_up,
-        last_value(known_pain_nrs IGNORE NULLS) OVER (
-            PARTITION BY episode_key
-            ORDER BY day, is_follow_up
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS last_pain_nrs,
-        row_number() OVER (
-            PARTITION BY episode_key, day
-            ORDER BY is_follow_up
-        ) AS contact_of_day
-    FROM days
+        'session' AS contact_kind,
+        last_pain_nrs
+    FROM session_days
+    UNION ALL
+    -- A follow-up stands between the last session on or before its day and the next one.
+    SELECT
+        reached_days.episode_key,
+        reached_days.day,
+        'follow_up' AS contact_kind,
+        session_days.last_pain_nrs
+    FROM reached_days
+    INNER JOIN session_days
+        ON
+            reached_days.episode_key = session_days.episode_key
+            AND reached_days.day > session_days.day
+            AND reached_days.day < coalesce(session_days.next_day, reached_days.day + 1)
 )
 
 SELECT
     contacts.episode_key,
     contacts.day,
-    CASE contacts.is_follow_up WHEN 0 THEN 'session' ELSE 'follow_up' END AS contact_kind,
+    contacts.contact_kind,
     contacts.last_pain_nrs,
     contacts.day = known.last_known_day AS is_last
 FROM contacts
@@ -52,5 +57,5 @@ INNER JOIN concepts.study_population AS population
     ON contacts.episode_key = population.episode_key
 INNER JOIN concepts.known_status AS known
     ON contacts.episode_key = known.episode_key
-WHERE population.is_in_study AND contacts.contact_of_day = 1
+WHERE population.is_in_study
 ORDER BY contacts.episode_key, contacts.day

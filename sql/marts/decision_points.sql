@@ -1,8 +1,8 @@
 -- Title:   Sessions at which advancing early was possible
 -- Meaning: Attended sessions up to and including the first violation, as long as some stage still
 --          waited for another to be completed. stage_due is the lowest-ranked stage not completed
---          before the session (of equal rank, the lowest number), visits_in_stage the earlier
---          sessions that worked it.
+--          before the session (of equal rank, the lowest number), visits_in_stage how many
+--          earlier sessions were of that stage.
 -- Grain:   one row for each order, episode of the study population and such session
 -- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
 --          concepts.study_population, protocol.orders, protocol.stage_order
@@ -37,11 +37,11 @@ possible AS (
         sessions.day,
         due.stage_due,
         CASE due.stage_due
-            WHEN 1 THEN sessions.visits_before_1
-            WHEN 2 THEN sessions.visits_before_2
-            WHEN 3 THEN sessions.visits_before_3
-            WHEN 4 THEN sessions.visits_before_4
-            ELSE sessions.visits_before_5
+            WHEN 1 THEN sessions.earlier_1_to_3 % 1000000
+            WHEN 2 THEN sessions.earlier_1_to_3 // 1000000 % 1000000
+            WHEN 3 THEN sessions.earlier_1_to_3 // 1000000000000
+            WHEN 4 THEN sessions.earlier_4_to_5 % 1000000
+            ELSE sessions.earlier_4_to_5 // 1000000
         END AS visits_in_stage,
         sessions.pain_nrs,
         sessions.last_pain_nrs

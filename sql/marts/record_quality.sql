@@ -2,46 +2,19 @@
 -- Meaning: What the study's gate on records looks at. stage_known is attended sessions with a
 --          stage; attended_sessions also counts the session rows that were rejected for their
 --          stage (for all clinics together only: a rejected row belongs to no clinic).
---          A stage change is an attended session of a higher-ranked stage than the one before it,
---          by the primary order; it has evidence when the session before it says, measured or
---          attested as the protocol counts, whether the exit of the stage left was met.
 --          Status is known when the outcome or a competing event came within the horizon, or the
 --          last known day is not before it. clinic_id is null for all clinics together.
 -- Grain:   one row for each clinic, and one for all, of the study population
--- Reads:   concepts.study_population, concepts.session_progress, concepts.outcomes,
---          quarantine.rejections, protocol.parameters, protocol.stage_order
+-- Reads:   concepts.study_population, concepts.episode_progress, concepts.stage_changes,
+--          concepts.outcomes, quarantine.rejections, protocol.parameters
 -- Source:  study definitions, "Gates"
-WITH rises AS (
-    SELECT
-        earlier.stage AS previous_stage,
-        later.stage
-    FROM protocol.parameters AS parameters
-    INNER JOIN protocol.stage_order AS later
-        ON parameters.primary_order = later.order_name
-    INNER JOIN protocol.stage_order AS earlier
-        ON later.order_name = earlier.order_name AND later.stage_rank > earlier.stage_rank
-),
-
-episodes AS (
-    SELECT
-        sessions.episode_key,
-        count(*) AS attended_sessions,
-        count(rises.stage) AS stage_changes,
-        count(CASE WHEN rises.stage IS NOT NULL AND sessions.previous_has_exit_evidence THEN 1 END)
-            AS stage_changes_with_evidence
-    FROM concepts.session_progress AS sessions
-    LEFT JOIN rises
-        ON sessions.previous_stage = rises.previous_stage AND sessions.stage = rises.stage
-    GROUP BY sessions.episode_key
-),
-
-units AS (
+WITH units AS (
     SELECT
         population.clinic_id,
         grouping(population.clinic_id) AS is_network,
-        sum(episodes.attended_sessions) AS stage_known,
-        sum(episodes.stage_changes) AS stage_changes,
-        sum(episodes.stage_changes_with_evidence) AS stage_changes_with_evidence,
+        sum(progress.attended_sessions) AS stage_known,
+        sum(changes.stage_changes) AS stage_changes,
+        sum(changes.stage_changes_with_evidence) AS stage_changes_with_evidence,
         count(*) AS episodes,
         count(DISTINCT population.patient_key) AS patients,
         count(
@@ -54,8 +27,10 @@ units AS (
             END
         ) AS status_known_episodes
     FROM concepts.study_population AS population
-    INNER JOIN episodes
-        ON population.episode_key = episodes.episode_key
+    INNER JOIN concepts.episode_progress AS progress
+        ON population.episode_key = progress.episode_key
+    INNER JOIN concepts.stage_changes AS changes
+        ON population.episode_key = changes.episode_key
     INNER JOIN concepts.outcomes AS outcomes
         ON population.episode_key = outcomes.episode_key
     CROSS JOIN protocol.parameters AS parameters
