@@ -70,7 +70,7 @@ def summary(draw: np.random.Generator, episodes: int, skill: float) -> dict[str,
     hurt = int(draw.binomial(known, risk))
     spread = 1.96 * np.sqrt(risk * (1 - risk) / max(known, 1))
     return {
-        "patients": int(round(episodes * 0.93)),
+        "patients": round(episodes * 0.93),
         "episodes": episodes,
         "attended_sessions": int(draw.poisson(12.4 * episodes)),
         "episodes_ever_violated": int(draw.binomial(episodes, 0.42)),
@@ -91,7 +91,7 @@ def funnel(draw: np.random.Generator, episodes: int) -> Rows:
             "stage": stage,
             "episodes_worked": count,
             "episodes_completed": int(draw.binomial(count, 0.72)),
-            "patients_worked": int(round(count * 0.93)),
+            "patients_worked": round(count * 0.93),
         }
         for stage, count in enumerate(worked, start=1)
     ]
@@ -119,7 +119,7 @@ def course(
         "unit": unit,
         "stage": stage,
         "episodes": count,
-        "patients": int(round(count * 0.95)),
+        "patients": round(count * 0.95),
         "first_mean": level,
         "last_mean": level + change,
         "last_low": level + change - half,
@@ -151,7 +151,7 @@ def responder(
         "domain": domain,
         "change": kind,
         "episodes": episodes,
-        "patients": int(round(episodes * 0.93)),
+        "patients": round(episodes * 0.93),
         "improved": improved,
         "not_improved": episodes - improved - unmeasured,
         "unmeasured": unmeasured,

@@ -63,7 +63,9 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
   // So that printing, which cannot wait, finds the library there.
-  if (drawings.length) window.addEventListener("load", () => setTimeout(load, 1500));
+  if (drawings.length) {
+    window.addEventListener("load", () => setTimeout(() => load().catch(showTables), 1500));
+  }
   window.addEventListener("beforeprint", () => {
     root.classList.add("printing");
     if (window.Plotly) drawings.forEach(draw);
