@@ -26,6 +26,13 @@ ENVIRONMENT_ERRNOS: Final = frozenset(
         errno.ENFILE,
         errno.ENOMEM,
         errno.EFBIG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOTEMPTY,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ESTALE,
         errno.EADDRINUSE,
         errno.EADDRNOTAVAIL,
     }

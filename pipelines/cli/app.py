@@ -10,12 +10,13 @@ from typing import Final
 import click
 
 from analysis.contracts.errors import EnvironmentFaultError, NmtError
-from pipelines.cli.output import print_fault, wants_json
+from pipelines.cli.output import print_fault
 from pipelines.faults import ProgramFaultError, explained
 
 USAGE_EXIT_CODE: Final = 2
 INTERRUPTED_EXIT_CODE: Final = 130
 DEBUG_VARIABLE: Final = "NMT_DEBUG"
+JSON_OPTION: Final = "--json"
 
 # Modules are imported when their command is called, so that `nmt --help` answers at once.
 COMMANDS: Final = {
@@ -71,8 +72,9 @@ def nmt(data: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = nmt.main(args=arguments, prog_name="nmt", standalone_mode=False)
+        code = nmt.main(args=given, prog_name="nmt", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
@@ -80,23 +82,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("Stopped. What was published before is untouched.", err=True)
         return INTERRUPTED_EXIT_CODE
     except click.ClickException as fault:
-        return _refuse_call(fault)
+        return _refuse_call(fault, as_json=JSON_OPTION in given)
     except Exception as fault:
-        return _fail(explained(fault))
+        return _fail(explained(fault), as_json=JSON_OPTION in given)
     return code if isinstance(code, int) else 0
 
 
-def _refuse_call(fault: click.ClickException) -> int:
-    if wants_json():
+def _refuse_call(fault: click.ClickException, *, as_json: bool) -> int:
+    if as_json:
         print_fault("UsageError", USAGE_EXIT_CODE, fault.format_message())
-    else:
-        fault.show()
+    fault.show()
     return USAGE_EXIT_CODE
 
 
-def _fail(fault: NmtError) -> int:
+def _fail(fault: NmtError, *, as_json: bool) -> int:
     try:
-        if wants_json():
+        if as_json:
             print_fault(type(fault).__name__, fault.exit_code, str(fault))
         click.echo(str(fault), err=True)
         if os.environ.get(DEBUG_VARIABLE) and isinstance(fault, ProgramFaultError):

@@ -1,16 +1,10 @@
 """Results on standard output, for people or for programs."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-
-
-def wants_json() -> bool:
-    """Return whether the call asked for JSON, known even when the call could not be read."""
-    return "--json" in sys.argv[1:]
 
 
 def print_object(content: Mapping[str, Any]) -> None:

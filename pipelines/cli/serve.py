@@ -1,5 +1,6 @@
 """`nmt serve`: the published pages on this machine."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -18,10 +19,7 @@ def command(port: int, data: Path | None) -> None:
     """
     from pipelines.serving import page_server
 
-    with page_server(chosen_workspace(data), port) as server:
+    with page_server(chosen_workspace(data), port) as server, suppress(KeyboardInterrupt):
         click.echo(f"http://127.0.0.1:{server.server_port}/")
         click.echo("Serving the current release; stop with Ctrl-C.", err=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
+        server.serve_forever()

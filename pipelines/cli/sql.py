@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from analysis.contracts.errors import UsageError
 from pipelines.cli.options import chosen_workspace, data_option, json_option
 from pipelines.cli.output import columns, print_lines, print_object
 
@@ -89,4 +90,6 @@ def _flat(rows: "pl.DataFrame") -> "pl.DataFrame":
 def _write(output: Path, content: bytes) -> None:
     from pipelines.publication.files import write_atomically
 
+    if not output.parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder; name a file in a folder that is there.")
     write_atomically(output, content)
