@@ -19,13 +19,8 @@ def table(text: str) -> pl.DataFrame:
     """
     lines = [line.strip().strip("|") for line in text.strip().splitlines()]
     names, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
-    columns = zip(*rows, strict=True) if rows else [() for _ in names]
-    return pl.DataFrame(
-        {
-            name: [_value(cell) for cell in column]
-            for name, column in zip(names, columns, strict=True)
-        }
-    )
+    cells = [[_value(cell) for cell in row] for row in rows]
+    return pl.DataFrame(cells, schema=names, orient="row", strict=False, infer_schema_length=None)
 
 
 def sessions(drawn: str, episode_id: str = "e1") -> list[dict[str, Any]]:
@@ -41,16 +36,16 @@ def sessions(drawn: str, episode_id: str = "e1") -> list[dict[str, Any]]:
     ]
 
 
-def registry_of(episodes: Mapping[str, str], **others: pl.DataFrame) -> Tables:
+def registry_of(drawn: Mapping[str, str], /, **others: pl.DataFrame) -> Tables:
     """Return the tables of a registry with one patient for each drawn episode, by episode id.
 
     Keyword arguments give further tables, or take the place of the drawn ones.
     """
-    drawn = [row for name, text in episodes.items() for row in sessions(text, name)]
+    attended = [row for name, text in drawn.items() for row in sessions(text, name)]
     tables = {
-        "patients": pl.DataFrame([patient(f"p-{name}") for name in episodes]),
-        "episodes": pl.DataFrame([episode(name, f"p-{name}") for name in episodes]),
-        "sessions": pl.DataFrame(drawn, schema=SESSION_SCHEMA),
+        "patients": pl.DataFrame([patient(f"p-{name}") for name in drawn]),
+        "episodes": pl.DataFrame([episode(name, f"p-{name}") for name in drawn]),
+        "sessions": pl.DataFrame(attended, schema=SESSION_SCHEMA),
     }
     return {**tables, **others}
 

@@ -50,12 +50,13 @@ def no_rejections() -> "pl.DataFrame":
 def _typed(table: Table, rows: "pl.DataFrame") -> "pl.DataFrame":
     import polars as pl
 
-    return rows.select(
-        _column(field, rows).alias(field.name)
-        if field.name in rows.columns
-        else pl.lit(None, dtype=_polars_type(column_type(field))).alias(field.name)
-        for field in table.fields
+    typed = pl.DataFrame(
+        schema={field.name: _polars_type(column_type(field)) for field in table.fields}
     )
+    given = rows.select(
+        _column(field, rows) for field in table.fields if field.name in rows.columns
+    )
+    return pl.concat([typed, given], how="diagonal")
 
 
 def _column(field: Field, rows: "pl.DataFrame") -> "pl.Expr":

@@ -6,6 +6,7 @@
 --          not of the other side than the episode's. position orders the values of one day:
 --          sessions first, measurements after them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
+-- Kind:    view
 -- Reads:   concepts.session_progress, core.measurements, core.episodes, protocol.instruments
 -- Source:  study definitions, "Outcome"
 WITH counted_measurements AS (

@@ -38,14 +38,18 @@ SELECT
     first_days.reinjury_day,
     first_days.competing_day,
     competing_kinds.competing_kind,
-    CAST(
-        least(
-            known.last_known_day,
-            coalesce(first_days.reinjury_day, known.last_known_day),
-            coalesce(first_days.competing_day, known.last_known_day),
-            parameters.horizon_days
-        ) AS INTEGER
-    ) AS followed_days,
+    CASE
+        WHEN known.last_known_day IS NOT NULL
+            THEN
+                CAST(
+                    least(
+                        known.last_known_day,
+                        coalesce(first_days.reinjury_day, known.last_known_day),
+                        coalesce(first_days.competing_day, known.last_known_day),
+                        parameters.horizon_days
+                    ) AS INTEGER
+                )
+    END AS followed_days,
     coalesce(
         first_days.reinjury_day <= parameters.horizon_days
         AND first_days.reinjury_day

@@ -12,8 +12,10 @@
 WITH attended AS (
     SELECT
         sessions.*,
-        CASE sessions.stage WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 8 ELSE 16 END
-            AS stage_bit,
+        CAST(
+            CASE sessions.stage WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 8 ELSE 16 END
+            AS TINYINT
+        ) AS stage_bit,
         evidence.exit_evidence IS NOT NULL AND sessions.exit_met IS NOT NULL AS has_exit_evidence
     FROM core.sessions AS sessions
     LEFT JOIN protocol.counted_evidence AS evidence
@@ -26,19 +28,22 @@ SELECT
     session_id,
     day,
     sequence,
-    CAST(stage AS INTEGER) AS stage,
+    CAST(stage AS TINYINT) AS stage,
     stage_bit,
     CASE
         WHEN also_stages IS NULL THEN stage_bit
         ELSE
-            stage_bit
-            | CASE WHEN list_contains(also_stages, 1) THEN 1 ELSE 0 END
-            | CASE WHEN list_contains(also_stages, 2) THEN 2 ELSE 0 END
-            | CASE WHEN list_contains(also_stages, 3) THEN 4 ELSE 0 END
-            | CASE WHEN list_contains(also_stages, 4) THEN 8 ELSE 0 END
-            | CASE WHEN list_contains(also_stages, 5) THEN 16 ELSE 0 END
+            CAST(
+                stage_bit
+                | CASE WHEN list_contains(also_stages, 1) THEN 1 ELSE 0 END
+                | CASE WHEN list_contains(also_stages, 2) THEN 2 ELSE 0 END
+                | CASE WHEN list_contains(also_stages, 3) THEN 4 ELSE 0 END
+                | CASE WHEN list_contains(also_stages, 4) THEN 8 ELSE 0 END
+                | CASE WHEN list_contains(also_stages, 5) THEN 16 ELSE 0 END
+                AS TINYINT
+            )
     END AS worked_set,
-    CASE WHEN has_exit_evidence AND exit_met THEN stage_bit ELSE 0 END AS met_set,
+    CAST(CASE WHEN has_exit_evidence AND exit_met THEN stage_bit ELSE 0 END AS TINYINT) AS met_set,
     has_exit_evidence,
     pain_nrs,
     flexibility_pct,

@@ -1,0 +1,121 @@
+"""Courses of the domains: which value belongs to which stage, and how they are summed up."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from analysis.contracts.protocol import load_protocol
+from pipelines.warehouse.build import registry_in_memory
+from pipelines.warehouse.connection import read_frame
+from tests.drawing import Tables, episode, registry_of, table
+
+MEASUREMENTS = """
+    episode_id | day | instrument   | side | value | unit | timing
+    e1         | 0   | inclinometer | R    | 9     | deg  | pre
+    e1         | 8   | inclinometer | R    | 8     | deg  | -
+    e1         | 20  | inclinometer | R    | 7     | deg  | pre
+    e1         | 20  | inclinometer | R    | 3     | deg  | post
+    e1         | 20  | inclinometer | L    | 2     | deg  | pre
+    e1         | 20  | inclinometer | R    | 0.1   | rad  | pre
+    e1         | 20  | thermometer  | -    | 36.6  | Cel  | pre
+"""
+
+
+def built(tables: Tables, *marts: str) -> tuple[pl.DataFrame, ...]:
+    with registry_in_memory(tables, load_protocol()) as registry:
+        return tuple(read_frame(registry, f"marts.{mart}") for mart in marts)
+
+
+def course_of(drawn: str, **values: list[Any]) -> list[dict[str, Any]]:
+    tables = registry_of({"e1": drawn})
+    with_values = tables["sessions"].with_columns(
+        pl.Series(name, column) for name, column in values.items()
+    )
+    (courses,) = built({**tables, "sessions": with_values}, "stage_trajectories")
+    return courses.sort("domain", "stage").to_dicts()
+
+
+def test_a_course_has_first_last_count_and_slope_per_week_for_each_stage() -> None:
+    courses = course_of(
+        "1, 1, 1[1], 2, 2", pain_nrs=[8.0, 5.0, 5.0, 4.0, None], strength_pct=[None] * 4 + [61.5]
+    )
+
+    # Through (0, 8), (1, 5), (2, 5) in weeks the least-squares slope is -1.5.
+    pain_1, pain_2, strength_2 = [[*course.values()][1:-1] for course in courses]
+    assert pain_1 == ["pain", 1, 0, 14, 3, 8.0, 5.0, -1.5]
+    assert pain_2 == ["pain", 2, 21, 21, 1, 4.0, 4.0, None]
+    assert strength_2 == ["strength", 2, 28, 28, 1, 61.5, 61.5, None]
+
+
+def test_values_of_a_single_day_have_no_slope() -> None:
+    (course,) = course_of("1, 1", day=[3, 3], pain_nrs=[7.0, 5.0])
+
+    assert course["values_count"] == 2
+    assert (course["first_value"], course["last_value"]) == (7.0, 5.0)
+    assert course["slope_per_week"] is None
+
+
+def test_a_return_to_a_stage_belongs_to_its_one_course() -> None:
+    courses = course_of("1, 2, 1", pain_nrs=[8.0, 6.0, 7.0])
+
+    assert [course["values_count"] for course in courses] == [2, 1]
+    assert courses[0]["slope_per_week"] == pytest.approx(-0.5)
+
+
+def test_slopes_are_those_of_numpy() -> None:
+    random = np.random.default_rng(7)
+    days = np.cumsum(random.integers(1, 9, 40))
+    values = np.round(60 + 0.3 * days + random.normal(0, 5, 40), 1)
+
+    (course,) = course_of(", ".join("3" * 40), day=days.tolist(), flexibility_pct=values.tolist())
+
+    assert course["slope_per_week"] == pytest.approx(7 * np.polyfit(days, values, 1)[0], rel=1e-12)
+
+
+def test_a_measurement_belongs_to_the_stage_of_the_latest_session() -> None:
+    tables = registry_of(
+        {"e1": "1, 2, 3"},
+        episodes=pl.DataFrame([episode("e1", "p-e1", side="R")]),
+        measurements=table(MEASUREMENTS),
+    )
+
+    points, courses = built(tables, "domain_points", "stage_trajectories")
+
+    # Not counted: after treatment, the other side, another unit, an unknown instrument.
+    assert points.sort("day").select(
+        "domain", "day", "stage", "value", "unit", "source"
+    ).rows() == [
+        ("alignment", 0, 1, 9.0, "deg", "inclinometer"),
+        ("alignment", 8, 2, 8.0, "deg", "inclinometer"),
+        ("alignment", 20, 3, 7.0, "deg", "inclinometer"),
+    ]
+    assert courses.height == 3
+
+
+def test_a_measurement_before_any_session_has_no_stage_and_no_course() -> None:
+    tables = registry_of({"e1": "1"}, measurements=table(MEASUREMENTS))
+    later = tables["sessions"].with_columns(day=pl.lit(5))
+
+    points, courses = built({**tables, "sessions": later}, "domain_points", "stage_trajectories")
+
+    assert points.sort("day", "value")["stage"].to_list() == [None, 1, 1, 1]
+    assert courses["values_count"].to_list() == [3]
+
+
+def test_a_sessions_value_is_of_that_sessions_stage_in_the_domains_unit() -> None:
+    tables = registry_of({"e1": "1, 2"})
+    sessions = tables["sessions"].with_columns(
+        day=pl.lit(0), pain_nrs=pl.Series([6.0, 5.0]), alignment_deg=pl.Series([None, 4.5])
+    )
+
+    (points,) = built({**tables, "sessions": sessions}, "domain_points")
+
+    assert points.sort("stage", "domain").select(
+        "domain", "stage", "value", "unit", "source"
+    ).rows() == [
+        ("pain", 1, 6.0, "{score}", "session"),
+        ("alignment", 2, 4.5, "deg", "session"),
+        ("pain", 2, 5.0, "{score}", "session"),
+    ]
