@@ -2,6 +2,6 @@
 
 import os
 
-# Sums come out in the same order on every machine, and two processes on two cores do not spin
-# against one another (seen: 25 times slower). It acts when this is imported before numpy.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# The last bits of a matrix product depend on how many threads share it, and two processes that
+# spin for two cores slow each other (seen: 25 times). It acts when this is imported before numpy.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"

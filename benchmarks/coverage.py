@@ -28,16 +28,6 @@ from analysis.study.study import OpenStudy, open_study
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 
-MARTS = {
-    "baseline": "episode_baseline",
-    "decision_points": "decision_points",
-    "contacts": "contacts",
-    "adherence": "episode_adherence",
-    "outcomes": "episode_outcomes",
-    "first_events": "first_events",
-    "record_quality": "record_quality",
-}
-
 
 @dataclass(frozen=True)
 class Registry:
@@ -61,9 +51,7 @@ def study_tables(records: dict[str, pl.DataFrame], protocol: Protocol) -> StudyT
     """Return the marts that the study reads, built in memory from contracted tables."""
     connection = registry_in_memory(records, protocol)
     try:
-        return StudyTables(
-            **{name: read_frame(connection, f"marts.{mart}") for name, mart in MARTS.items()}
-        )
+        return StudyTables.read(lambda mart: read_frame(connection, mart))
     finally:
         connection.close()
 

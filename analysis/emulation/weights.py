@@ -67,7 +67,7 @@ def hazard_sums(hazards: FloatArray, path: WeightPath) -> FloatArray:
     """
     steps = hazards[path.source]
     running = np.cumsum(steps)
-    before_person = running[path.first_row_of_person] - steps[path.first_row_of_person]
+    before_person = np.r_[0.0, running][path.first_row_of_person]
     return np.asarray(running - before_person, dtype=np.float64)
 
 

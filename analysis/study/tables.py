@@ -1,8 +1,20 @@
 """The marts that the study reads, as frames."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
+
+STUDY_MARTS: Final[Mapping[str, str]] = {
+    "baseline": "marts.episode_baseline",
+    "decision_points": "marts.decision_points",
+    "contacts": "marts.contacts",
+    "adherence": "marts.episode_adherence",
+    "outcomes": "marts.episode_outcomes",
+    "first_events": "marts.first_events",
+    "record_quality": "marts.record_quality",
+}
 
 
 @dataclass(frozen=True)
@@ -22,3 +34,8 @@ class StudyTables:
     outcomes: pl.DataFrame
     first_events: pl.DataFrame
     record_quality: pl.DataFrame
+
+    @classmethod
+    def read(cls, read_mart: Callable[[str], pl.DataFrame]) -> "StudyTables":
+        """Return the tables, each fetched by the name of its mart."""
+        return cls(**{name: read_mart(mart) for name, mart in STUDY_MARTS.items()})

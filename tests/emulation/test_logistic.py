@@ -1,0 +1,151 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from analysis.emulation.bootstrap import unit_counts
+from analysis.emulation.design import Category, Quantity, design_matrix
+from analysis.emulation.logistic import Resampling, fit_logistic, probabilities, refit_logistic
+from tests.emulation.golden import golden_numbers, golden_rows
+
+
+def drawn_rows(rows: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
+    random = np.random.default_rng(seed)
+    frame = pl.DataFrame(
+        {
+            "pain": random.normal(5, 2, rows),
+            "clinic": random.choice(["a", "b", "c", "d"], rows),
+            "visits": random.integers(0, 4, rows),
+        }
+    )
+    linear = -2.5 + 0.3 * frame["pain"].to_numpy() - 0.4 * (frame["clinic"] == "b").to_numpy()
+    return frame, random.random(rows) < 1 / (1 + np.exp(-linear))
+
+
+TERMS = [Quantity("pain", degree=2), Category("clinic"), Category("visits")]
+
+
+def test_a_weighted_fit_without_ridge_equals_statsmodels():
+    sm = pytest.importorskip("statsmodels.api")
+    frame, happened = drawn_rows(800, seed=1)
+    weights = np.random.default_rng(2).integers(0, 4, 800).astype(float)
+    design = design_matrix(frame, TERMS)
+    fit = fit_logistic(design, happened, weights)
+    theirs = sm.GLM(
+        happened.astype(float), design.values, family=sm.families.Binomial(), freq_weights=weights
+    ).fit(tol=1e-12)
+    np.testing.assert_allclose(fit.coefficients, theirs.params, atol=1e-9)
+    errors = np.sqrt(np.diag(np.linalg.inv(fit.information)))
+    np.testing.assert_allclose(errors, theirs.bse, rtol=1e-6)
+
+
+def test_the_propensity_model_of_nhefs_equals_r():
+    people = golden_rows("01_nhefs").drop_nulls("wt82_71")
+    given = golden_numbers("01_nhefs")["computed"]["propensity_model"]
+    design = design_matrix(people, NHEFS_TERMS)
+    fit = fit_logistic(design, (people["qsmk"] == 1).to_numpy())
+    ours = dict(zip(design.names, design.on_original_scale(fit.coefficients), strict=True))
+    # Another reference level of education and exercise only moves the intercept and the levels.
+    for name, theirs in NHEFS_NAMES.items():
+        assert ours[name] == pytest.approx(given["coef"][theirs], rel=1e-6)
+    deviance = -2 * np.sum(
+        np.log(
+            np.where(
+                people["qsmk"].to_numpy() == 1,
+                probabilities(design, fit.coefficients),
+                1 - probabilities(design, fit.coefficients),
+            )
+        )
+    )
+    assert deviance == pytest.approx(given["deviance"], rel=1e-9)
+
+
+NHEFS_TERMS = [
+    Quantity("sex"),
+    Quantity("race"),
+    Quantity("age", degree=2),
+    Category("education"),
+    Quantity("smokeintensity", degree=2),
+    Quantity("smokeyrs", degree=2),
+    Category("exercise"),
+    Category("active"),
+    Quantity("wt71", degree=2),
+]
+NHEFS_NAMES = {
+    "sex": "sex",
+    "race": "race",
+    "age": "age",
+    "age^2": "I(age^2)",
+    "smokeintensity": "smokeintensity",
+    "smokeintensity^2": "I(smokeintensity^2)",
+    "smokeyrs": "smokeyrs",
+    "smokeyrs^2": "I(smokeyrs^2)",
+    "wt71": "wt71",
+    "wt71^2": "I(wt71^2)",
+}
+
+
+def test_the_weighted_difference_of_nhefs_equals_r():
+    people = golden_rows("01_nhefs").drop_nulls("wt82_71")
+    given = golden_numbers("01_nhefs")["computed"]["ipw_means"]
+    treated = (people["qsmk"] == 1).to_numpy()
+    design = design_matrix(people, NHEFS_TERMS)
+    p = probabilities(design, fit_logistic(design, treated).coefficients)
+    gain = people["wt82_71"].to_numpy()
+    weights = np.where(treated, 1 / p, 1 / (1 - p))
+    for arm, key in ((treated, "hajek_1"), (~treated, "hajek_0")):
+        mean = np.average(gain[arm], weights=weights[arm])
+        assert mean == pytest.approx(given[key], rel=1e-8)
+
+
+def test_refits_of_all_resamples_equal_naive_refits():
+    frame, happened = drawn_rows(3_000, seed=3)
+    unit_of_row = np.repeat(np.arange(500), 6)
+    design = design_matrix(frame, TERMS)
+    counts = unit_counts(500, 30, seed=4)
+    fit = fit_logistic(design, happened, precision=0.01)
+    refits = refit_logistic(design, happened, fit, Resampling(unit_of_row, counts), precision=0.01)
+    assert refits.has_converged.all()
+    for replicate in range(30):
+        weights = counts[unit_of_row, replicate].astype(float)
+        naive = fit_logistic(design, happened, weights, precision=0.01)
+        np.testing.assert_allclose(refits.coefficients[:, replicate], naive.coefficients, atol=1e-8)
+
+
+def test_perfect_separation_stays_finite_and_refits_still_agree():
+    frame = pl.DataFrame({"clinic": ["a"] * 60 + ["b"] * 60})
+    happened = np.r_[np.ones(60, dtype=bool), np.zeros(60, dtype=bool)]
+    design = design_matrix(frame, [Category("clinic")])
+    fit = fit_logistic(design, happened, precision=0.01)
+    assert fit.has_converged
+    p = probabilities(design, fit.coefficients)
+    assert p[0] > 0.99
+    assert p[-1] < 0.01
+    counts = unit_counts(120, 10, seed=1)
+    refits = refit_logistic(
+        design, happened, fit, Resampling(np.arange(120), counts), precision=0.01
+    )
+    assert refits.has_converged.all()
+    naive = fit_logistic(design, happened, counts[:, 3].astype(float), precision=0.01)
+    np.testing.assert_allclose(refits.coefficients[:, 3], naive.coefficients, atol=1e-6)
+
+
+def test_a_resample_in_which_nothing_happened_has_an_answer():
+    frame, _ = drawn_rows(40, seed=5)
+    happened = np.zeros(40, dtype=bool)
+    happened[7] = True
+    design = design_matrix(frame, [Category("clinic")])
+    fit = fit_logistic(design, happened, precision=0.01)
+    counts = np.ones((40, 2), dtype=np.float32)
+    counts[7, 1] = 0
+    refits = refit_logistic(
+        design, happened, fit, Resampling(np.arange(40), counts), precision=0.01
+    )
+    assert refits.has_converged.all()
+    assert probabilities(design, refits.coefficients[:, 1]).max() < 1e-6
+
+
+def test_without_ridge_separation_is_told_and_not_answered():
+    frame = pl.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]})
+    design = design_matrix(frame, [Quantity("x")])
+    fit = fit_logistic(design, np.array([False, False, True, True]))
+    assert not fit.has_converged
