@@ -14,6 +14,8 @@ SETTINGS: Final = {
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_CLI_PROMPT": "false",
+    # A busy machine needs its time for the temporary server's first start.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 HOME: Final = "PREFECT_HOME"
 
