@@ -41,6 +41,9 @@ from analysis.disclosure.sheet import (
 )
 from analysis.disclosure.statistics import Cohort, release_statistic
 
+# In words about fewer episodes than these, two significant digits are all that rounding leaves.
+FINE_WORDS_EPISODES: Final = 2000
+TOO_FEW: Final = "rests on too few patients to be shown"
 NOT_PASSED: Final = ("failed", "not_evaluated")
 
 
@@ -197,7 +200,8 @@ def _cohort(sheets: Mapping[str, Sheet], limits: Limits) -> Cohort:
         if episodes is not None
     ]
     largest = max(known, default=None)
-    return Cohort(None if largest is None or limits.hides(largest) else largest)
+    is_small = largest is not None and limits.hides(largest)
+    return Cohort(None if is_small else largest, is_small=is_small)
 
 
 def _released_rows(
@@ -207,9 +211,9 @@ def _released_rows(
     rule = {column.name: column for column in sheet.rule.numbers()}
     for name, dtype in RESULT_TABLES[sheet.name].items():
         if name not in rule:
-            values = (
-                _words(sheet.columns[name]) if name in sheet.rule.words else sheet.columns[name]
-            )
+            values = sheet.columns[name]
+            if name in sheet.rule.words:
+                values = _words(values, cohort)
             columns[name] = pl.Series(name, values, dtype=dtype)
             continue
         values, statuses = _cells(sheet, rule[name], cohort, limits)
@@ -234,8 +238,12 @@ def _cells(
     return values, statuses
 
 
-def _words(texts: list[str | None]) -> list[str | None]:
-    return [None if text is None else scrub(text) for text in texts]
+def _words(texts: list[str | None], cohort: Cohort) -> list[str | None]:
+    """Return reasons without numbers from which a count of a small study could be computed."""
+    if cohort.is_small:
+        return [None if text is None else TOO_FEW for text in texts]
+    is_fine = cohort.episodes is None or cohort.episodes >= FINE_WORDS_EPISODES
+    return [None if text is None else scrub(text, 3 if is_fine else 2) for text in texts]
 
 
 def _seal_biased(sheet: Sheet, values: list[Any], statuses: list[str]) -> None:
@@ -252,7 +260,7 @@ def _with_suppressed_estimates(estimates: pl.DataFrame) -> pl.DataFrame:
     reason = (
         pl.when(pl.col("value_status") == SEALED)
         .then(pl.lit("not shown without the designed estimate beside it"))
-        .otherwise(pl.lit("rests on too few patients to be shown"))
+        .otherwise(pl.lit(TOO_FEW))
     )
     return estimates.with_columns(
         status=pl.when(taken).then(pl.col("value_status")).otherwise(pl.col("status")),

@@ -7,7 +7,7 @@ from typing import Final
 
 # Steps that a reader recognises: 1, 2 and 5 and their powers of ten.
 _STEP_DIGITS: Final = (1, 2, 5)
-_LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{4,}(?:[eE][-+]?\d+)?|-?\d+(?:\.\d+)?[eE][-+]?\d+")
+_DECIMAL: Final = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?|-?\d+[eE][-+]?\d+")
 
 
 def round_count(count: float, base: int) -> int:
@@ -62,6 +62,18 @@ def _multiple(times: int, step: float) -> float:
     return float(times * Decimal(repr(step)))
 
 
-def scrub(words: str) -> str:
-    """Return `words` with every long decimal number cut to three significant digits."""
-    return _LONG_NUMBER.sub(lambda found: f"{float(found.group()):.3g}", words)
+def scrub(words: str, digits: int = 3) -> str:
+    """Return `words` with every decimal number cut to so many significant digits.
+
+    Whole digits before the point are kept, so that 365.2 becomes 365.
+    """
+    return _DECIMAL.sub(lambda found: _cut(found.group(), digits), words)
+
+
+def _cut(text: str, digits: int) -> str:
+    number = Decimal(text)
+    whole_digits = max(0, number.adjusted() + 1)
+    if whole_digits >= digits:
+        return f"{number:.0f}"
+    shown = f"{number:.{digits - 1 - number.adjusted()}f}"
+    return text if len(shown) >= len(text) else shown

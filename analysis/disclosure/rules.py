@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Precision = Literal["share", "curve", "effect", "mean", "score", "slope", "quality", "limit"]
+Precision = Literal[
+    "share", "curve", "effect", "mean", "score", "slope", "quality", "center", "limit"
+]
 Bound = Literal["none", "low", "high"]
 
 
@@ -213,7 +215,7 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
                 ("numerator", "denominator", "patients"),
                 ratio_of=("numerator", "denominator"),
             ),
-            Statistic("center", "limit", ("denominator", "patients")),
+            Statistic("center", "center", ("denominator", "patients")),
             *_interval("lower", "upper", "limit", "denominator", "patients"),
         ),
         people="patients",

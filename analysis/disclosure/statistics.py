@@ -13,6 +13,7 @@ from analysis.disclosure.sheet import Limits, Sheet
 # Finer than these is finer than any interval of such a study.
 FINEST_SHARE: Final = 0.001
 FINEST_RATIO: Final = 0.01
+CENTER_STEP: Final = 0.005
 SLOPE_STEP: Final = 0.01
 MEAN_STEP: Final = 0.1
 PERCENT_MEAN_STEP: Final = 0.5
@@ -31,6 +32,7 @@ class Cohort:
     """The number of episodes of the whole study; None where unknown or too small to be shown."""
 
     episodes: int | None
+    is_small: bool = False
 
 
 def release_statistic(
@@ -137,6 +139,7 @@ class _Desk:
             "score": lambda _: self._share_step(self.cohort.episodes),
             "slope": lambda _: SLOPE_STEP,
             "quality": self._quality_step,
+            "center": self._center_step,
             "limit": self._limit_step,
         }
         return steps[self.statistic.precision](row)
@@ -166,12 +169,20 @@ class _Desk:
             return self._share_step(self._count("denominator", row))
         return step_at_least(value / 50)
 
+    def _size(self, row: int) -> float:
+        """Return 1 for a chart of shares, or the power of ten above its values."""
+        columns = self.sheet.columns
+        scale = max(abs(columns[name][row] or 0.0) for name in ("value", "center", "upper"))
+        return 1.0 if scale <= 1 else 10.0 ** math.ceil(math.log10(scale))
+
+    def _center_step(self, row: int) -> float:
+        """Return the same step for all points, because a centre is about the whole series."""
+        return self._size(row) * CENTER_STEP
+
     def _limit_step(self, row: int) -> float:
         """Return a step so wide that a limit does not tell its denominator within two."""
-        scale = max(abs(self.sheet.columns["upper"][row] or 0.0), abs(self.value(row) or 0.0))
-        size = 1.0 if scale <= 1 else 10.0 ** math.ceil(math.log10(scale))
         denominator = self._count("denominator", row) or 1
-        return size * max(FINEST_SHARE, step_at_least(1 / denominator))
+        return self._size(row) * max(FINEST_SHARE, step_at_least(1 / denominator))
 
 
 def _ratio_scale(value: float, ratio: float) -> float | None:

@@ -31,6 +31,7 @@ def responder_chart(own: Sequence[Row], network: Sequence[Row], own_name: str) -
 
     Rows are released rows of results.responders; substantial change appears in the table only.
     """
+    own, network = words.by_domain(own), words.by_domain(network)
     main = [row for row in own if row["change"] == "important"]
     drawn = [row for row in main if shows(row, "episodes") and row["episodes"]]
     beside = [row for row in network if row["change"] == "important"]

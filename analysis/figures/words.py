@@ -1,7 +1,7 @@
 """How numbers, stages, domains and indicators are written for readers."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from analysis.contracts.release import ABSENT, RELEASED, SEALED, SUPPRESSED, status_column
@@ -53,6 +53,12 @@ def spelled(name: str | None) -> str:
 def domain_name(domain: str) -> str:
     """Return the name of an outcome domain."""
     return DOMAIN_NAMES.get(domain, spelled(domain))
+
+
+def by_domain(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows in the order in which domains are shown everywhere."""
+    places = {domain: place for place, domain in enumerate(DOMAIN_NAMES)}
+    return sorted(rows, key=lambda row: (places.get(row["domain"], len(places)), row["domain"]))
 
 
 def count(number: float) -> str:

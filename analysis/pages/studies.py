@@ -45,6 +45,7 @@ class Verdict:
     """What an analysis concludes, in the study's own words."""
 
     analysis: str
+    name: str
     words: str
     reason: str
     style: str
@@ -76,7 +77,7 @@ def research_page(shelf: Shelf) -> ResearchPage:
         summary=_summary(estimates),
         curves=curve_chart(_of_primary(shelf.rows("risk_curves"))),
         forests=_forests(estimates),
-        estimates=[_estimate_cells(row) for row in estimates],
+        estimates=[_estimate_cells(row) for row in estimates if row["status"] != "not_run"],
         gates=[_gate_cells(row) for row in gates],
         failed_gates=[words.spelled(row["gate"]) for row in gates if row["status"] != "passed"],
         balance=balance_chart(shelf.rows("balance"), _threshold(gates)),
@@ -94,15 +95,16 @@ def _of_primary(rows: Sequence[Row]) -> list[Row]:
 
 
 def _verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """Return the verdicts, the primary analysis' first."""
     if not rows:
         not_estimated = "cannot be estimated from these data"
-        return [Verdict(PRIMARY, not_estimated, "The analysis was not run.", "sealed")]
-    return [
-        Verdict(
-            row["analysis"], row["verdict"], row["reason"] or "", VERDICT_CLASSES[row["verdict"]]
-        )
-        for row in rows
-    ]
+        return [_verdict(PRIMARY, not_estimated, "The analysis was not run.")]
+    ordered = sorted(rows, key=lambda row: str(row["analysis"]) != PRIMARY)
+    return [_verdict(row["analysis"], row["verdict"], row["reason"] or "") for row in ordered]
+
+
+def _verdict(analysis: str, verdict: str, reason: str) -> Verdict:
+    return Verdict(analysis, words.spelled(analysis), verdict, reason, VERDICT_CLASSES[verdict])
 
 
 def _summary(estimates: Sequence[Row]) -> str:

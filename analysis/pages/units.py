@@ -89,12 +89,13 @@ def _has(rows: Sequence[words.Row], domain: str) -> bool:
 
 
 def control_charts(shelf: Shelf, kind: str, name: str | None) -> list[Chart]:
-    """Return the control charts of one unit, in the order of the table."""
+    """Return the control charts of one unit; those that can be drawn come first."""
     rows = shelf.of_unit("quality_points", kind, name)
     charts = dict.fromkeys(row["chart"] for row in rows)
-    return [
+    made = [
         control_chart(chart, [row for row in rows if row["chart"] == chart]) for chart in charts
     ]
+    return sorted(made, key=lambda chart: chart.spec is None)
 
 
 def _funnels(shelf: Shelf) -> list[Chart]:

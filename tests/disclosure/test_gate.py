@@ -327,6 +327,27 @@ def test_words_keep_no_long_number() -> None:
 
 
 @pytest.mark.parametrize(
+    ("episodes", "words"),
+    [
+        (9000, "known for 84.3 %, 60 % needed"),
+        (900, "known for 84 %, 60 % needed"),
+        (9, "rests on too few patients to be shown"),
+    ],
+)
+def test_reasons_are_coarser_where_the_study_is_small(episodes: int, words: str) -> None:
+    gates = pl.DataFrame(
+        {
+            "analysis": ["primary"],
+            "gate": ["follow_up_known"],
+            "status": ["passed"],
+            "reason": ["known for 84.31 %, 60 % needed"],
+        }
+    )
+    tables = {"gates": gates, "unit_summaries": summaries({"a": episodes})}
+    assert release_tables(tables, RULE)["gates"].rows["reason"].item() == words
+
+
+@pytest.mark.parametrize(
     ("clinics", "is_shown"),
     [
         (dict.fromkeys("abcde", 50), True),

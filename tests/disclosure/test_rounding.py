@@ -48,7 +48,7 @@ def test_interval_ends_are_rounded_outwards(value: float, step: float) -> None:
 
 
 def test_words_keep_short_numbers() -> None:
-    assert scrub("0.8 of 365 days, 0.12 < 0.10, clinic C-01") == (
-        "0.8 of 365 days, 0.12 < 0.10, clinic C-01"
-    )
-    assert scrub("at 1.23456e-05 and 3.14159") == "at 1.23e-05 and 3.14"
+    kept = "0.8 of 365 days, 0.12 < 0.10, clinic C-01"
+    assert scrub(kept) == kept
+    assert scrub("at 1.23456e-05, 3.14159 and 365.25") == "at 0.0000123, 3.14 and 365"
+    assert scrub("84.3 % of 9", 2) == "84 % of 9"
