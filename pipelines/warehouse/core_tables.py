@@ -36,6 +36,7 @@ def core_tables(tables: Mapping[str, "pl.DataFrame"]) -> dict[str, "pl.DataFrame
         .with_columns(episode_keys["episode_key"])
         .join(patient_keys, on="patient_id", how="left", maintain_order="left")
     )
+    keyed["sessions"] = keyed["sessions"].with_row_index("session_key", offset=1)
     return {name: rows.with_columns(delivery_id=pl.lit("drawn")) for name, rows in keyed.items()}
 
 

@@ -56,6 +56,9 @@ VERSION_FILE: Final = re.compile(r"v\d{8}t\d{12}\.duckdb")
 COPIED_SCHEMAS: Final = ("core", "superseded", "quarantine", "ledger")
 # Where a row stood in its file is the store's own business.
 LEFT_IN_STORE: Final = "source_line"
+# Sessions are numbered in a version, so that large tables there need not repeat their ids.
+SESSIONS: Final = "core.sessions"
+SESSION_KEY: Final = "CAST(row_number() OVER () AS INTEGER) AS session_key"
 STAMP_TABLE: Final = "ledger.version"
 
 
@@ -169,6 +172,8 @@ def _copy_store(version: Connection, store: Path) -> None:
         for schema, table, has_lines in tables:
             if schema in COPIED_SCHEMAS:
                 columns = f"* EXCLUDE ({LEFT_IN_STORE})" if has_lines else "*"
+                if f"{schema}.{table}" == SESSIONS:
+                    columns = f"{columns}, {SESSION_KEY}"
                 version.execute(
                     f"CREATE TABLE {schema}.{table} AS FROM store.{schema}.{table} SELECT {columns}"
                 )

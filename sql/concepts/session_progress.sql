@@ -12,7 +12,19 @@
 -- Source:  study definitions, "Adherence, session by session"
 WITH numbered AS (
     SELECT
-        *,
+        episode_key,
+        session_key,
+        day,
+        stage,
+        stage_bit,
+        worked_set,
+        met_set,
+        has_exit_evidence,
+        pain_nrs,
+        flexibility_pct,
+        strength_pct,
+        endurance_pct,
+        alignment_deg,
         row_number() OVER in_order AS session_number,
         lag(stage) OVER in_order AS previous_stage,
         lag(has_exit_evidence) OVER in_order AS previous_has_exit_evidence,
@@ -45,7 +57,7 @@ WITH numbered AS (
 SELECT
     episode_key,
     CAST(session_number AS INTEGER) AS session_number,
-    session_id,
+    session_key,
     day,
     next_day,
     stage,

@@ -1,7 +1,8 @@
 -- Title:   Course of a domain within a stage
 -- Meaning: First and last value of a domain while an episode was in a stage, and the slope per
 --          week of the straight line with the least squares through all its values there. The
---          sums are decimal, hence exact and the same on every run. No slope is given for values
+--          sums are of whole numbers (millionths of the domain's unit), hence exact and the same
+--          on every run. No slope is given for values
 --          of a single day.
 -- Grain:   one row for each episode, domain and stage with a value
 -- Reads:   concepts.domain_points
@@ -18,8 +19,8 @@ WITH sums AS (
         max_by(value, 10000000 * CAST(day AS BIGINT) + position) AS last_value,
         sum(CAST(day AS INTEGER)) AS sum_x,
         sum(CAST(day AS INTEGER) * day) AS sum_xx,
-        sum(CAST(value AS DECIMAL(18, 6))) AS sum_y,
-        sum(CAST(value AS DECIMAL(18, 6)) * day) AS sum_xy
+        sum(CAST(round(1000000 * value) AS BIGINT)) AS sum_y,
+        sum(CAST(round(1000000 * value) AS BIGINT) * day) AS sum_xy
     FROM concepts.domain_points
     WHERE stage IS NOT NULL
     GROUP BY episode_key, domain_number, stage
@@ -38,6 +39,6 @@ SELECT
         WHEN last_day > first_day
             THEN
                 7.0 * CAST(values_count * sum_xy - sum_x * sum_y AS DOUBLE)
-                / CAST(values_count * sum_xx - sum_x * sum_x AS DOUBLE)
+                / CAST(values_count * sum_xx - sum_x * sum_x AS DOUBLE) / 1000000
     END AS slope_per_week
 FROM sums

@@ -77,4 +77,4 @@ WHERE
     population.is_in_study
     AND possible.session_number
     <= coalesce(violations.first_violation_session_number, possible.session_number)
-ORDER BY orders.order_name, possible.episode_key, possible.session_number
+ORDER BY possible.order_number, possible.episode_key, possible.session_number

@@ -4,12 +4,13 @@
 --          worked. The protocol's orders stand beside each other.
 -- Grain:   one row for each attended session and order
 -- Kind:    view
--- Reads:   concepts.session_progress, concepts.stage_sets, protocol.orders, core.episodes
+-- Reads:   concepts.session_progress, concepts.stage_sets, protocol.orders, core.episodes,
+--          core.sessions
 -- Source:  study definitions, "Adherence, session by session"
 SELECT
     orders.order_name,
     episodes.episode_id,
-    sessions.session_id,
+    records.session_id,
     sessions.day,
     sessions.session_number,
     sessions.stage,
@@ -31,3 +32,5 @@ INNER JOIN protocol.orders AS orders
     ON required.order_number = orders.order_number
 INNER JOIN core.episodes AS episodes
     ON sessions.episode_key = episodes.episode_key
+INNER JOIN core.sessions AS records
+    ON sessions.session_key = records.session_key

@@ -25,6 +25,7 @@ WITH attended AS (
 
 SELECT
     episode_key,
+    session_key,
     session_id,
     day,
     sequence,
