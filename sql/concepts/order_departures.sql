@@ -89,13 +89,52 @@ ranked AS (
         ON fallen.order_number = orders.order_number AND runs.stage = orders.stage
 ),
 
--- No moment is before the first session, when all counts are 0.
+-- What is left of a run: pairs of its sessions with earlier ones, and the counts compared.
+compared AS (
+    SELECT
+        order_number,
+        episode_key,
+        run_start,
+        sessions_1 - sessions_2 AS sessions_1_less_2,
+        sessions_2,
+        sessions_3,
+        sessions_4,
+        sessions_4 - sessions_5 AS sessions_4_less_5,
+        sessions_5,
+        CAST(sessions_count AS BIGINT) * CASE stage_rank
+            WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
+            WHEN 2 THEN sessions_3 + sessions_4 + sessions_5
+            WHEN 3 THEN sessions_4 + sessions_5
+            WHEN 4 THEN sessions_5
+            ELSE 0
+        END AS inverted_pairs,
+        CAST(sessions_count AS BIGINT) * (
+            sessions_1 + sessions_2 + sessions_3 + sessions_4 + sessions_5 - CASE stage_rank
+                WHEN 1 THEN sessions_1
+                WHEN 2 THEN sessions_2
+                WHEN 3 THEN sessions_3
+                WHEN 4 THEN sessions_4
+                ELSE sessions_5
+            END
+        ) AS unequal_pairs
+    FROM ranked
+),
+
 both_ends AS (
     SELECT
-        *,
-        sessions_2 + greatest(0, max(sessions_1 - sessions_2) OVER so_far) AS up_to_2,
-        max(sessions_4 - sessions_5) OVER from_here - sessions_4 AS from_4
-    FROM ranked
+        order_number,
+        episode_key,
+        run_start,
+        -- 0 is the difference before the first session.
+        sessions_2 + greatest(0, max(sessions_1_less_2) OVER so_far) - sessions_3
+            AS up_to_2_less_3,
+        sessions_3,
+        max(sessions_4_less_5) OVER from_here - sessions_4 AS from_4,
+        sessions_4_less_5,
+        sessions_5,
+        inverted_pairs,
+        unequal_pairs
+    FROM compared
     WINDOW
         so_far AS (
             PARTITION BY episode_key, order_number
@@ -111,48 +150,27 @@ both_ends AS (
 
 met AS (
     SELECT
-        *,
-        sessions_3 + greatest(0, max(up_to_2 - sessions_3) OVER so_far) AS up_to_3
+        order_number,
+        episode_key,
+        sessions_3 + greatest(0, max(up_to_2_less_3) OVER so_far) + from_4 AS met_here,
+        sessions_4_less_5,
+        sessions_5,
+        inverted_pairs,
+        unequal_pairs
     FROM both_ends
     WINDOW so_far AS (
         PARTITION BY episode_key, order_number
         ORDER BY run_start
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
-),
-
-totals AS (
-    SELECT
-        episode_key,
-        order_number,
-        -- Before the first session nothing is ordered yet, and all may still come from 4 and 5.
-        greatest(max(up_to_3 + from_4), max(sessions_4 - sessions_5), 0) + max(sessions_5)
-            AS longest_ordered_sessions,
-        sum(
-            CAST(sessions_count AS BIGINT) * CASE stage_rank
-                WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
-                WHEN 2 THEN sessions_3 + sessions_4 + sessions_5
-                WHEN 3 THEN sessions_4 + sessions_5
-                WHEN 4 THEN sessions_5
-                ELSE 0
-            END
-        ) AS inverted_pairs,
-        sum(
-            CAST(sessions_count AS BIGINT) * CASE stage_rank
-                WHEN 1 THEN sessions_2 + sessions_3 + sessions_4 + sessions_5
-                WHEN 2 THEN sessions_1 + sessions_3 + sessions_4 + sessions_5
-                WHEN 3 THEN sessions_1 + sessions_2 + sessions_4 + sessions_5
-                WHEN 4 THEN sessions_1 + sessions_2 + sessions_3 + sessions_5
-                ELSE sessions_1 + sessions_2 + sessions_3 + sessions_4
-            END
-        ) AS unequal_pairs
-    FROM met
-    GROUP BY episode_key, order_number
 )
 
 SELECT
     order_number,
     episode_key,
-    CAST(inverted_pairs AS DOUBLE) / CAST(unequal_pairs AS DOUBLE) AS inversion_share,
-    longest_ordered_sessions
-FROM totals
+    CAST(sum(inverted_pairs) AS DOUBLE) / CAST(sum(unequal_pairs) AS DOUBLE) AS inversion_share,
+    -- The three: met at some run, met before the first session, all of rank 5 and nothing else.
+    greatest(max(met_here), max(sessions_4_less_5), 0) + max(sessions_5)
+        AS longest_ordered_sessions
+FROM met
+GROUP BY order_number, episode_key
