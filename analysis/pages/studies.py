@@ -32,7 +32,7 @@ VERDICT_CLASSES: Final = {
 }
 STATUS_WORDS: Final = {
     "estimated": "estimated",
-    "sealed": "sealed: a gate failed, so the number is written nowhere",
+    "sealed": "sealed by the gates",
     "not_run": "not run",
     "failed": "failed",
     "suppressed": "hidden: too few patients",
@@ -146,7 +146,8 @@ def _estimate_cells(row: Row) -> tuple[Cell, ...]:
     name = strategy_name(row["strategy"])
     contrast = f"{name} against {strategy_name(row['comparator'])}" if row["comparator"] else name
     kind = "biased comparison" if row["is_biased_comparison"] else words.spelled(row["estimator"])
-    reason = f"; {row['reason']}" if row["reason"] and row["status"] != "estimated" else ""
+    is_told_elsewhere = row["status"] in {"estimated", "sealed"}
+    reason = "" if is_told_elsewhere or not row["reason"] else f"; {row['reason']}"
     return (
         words.text(words.spelled(row["analysis"])),
         words.text(contrast),
