@@ -15,6 +15,8 @@ from analysis.study.tables import StudyTables
 
 # 0, 1, 2, 3 and 4 or more earlier sessions in the stage.
 LARGEST_VISITS_APART: Final = 4
+# How many more than that still tell of a trend among the few who stay longest in a stage.
+LARGEST_VISITS_BEYOND: Final = 6
 DAYS_IN_A_BIN: Final = 30
 EVENT_CONTACT: Final = "event"
 
@@ -26,7 +28,7 @@ PAIN: Final = (Quantity("pain", degree=2), Category("pain_is_from"))
 DEVIATION_TERMS: Final[dict[str, tuple[Term, ...]]] = {
     "pain": PAIN,
     "stage": (Category("stage_due"), Interaction(Category("stage_due"), Quantity("pain"))),
-    "visits_in_stage": (Category("visits"),),
+    "visits_in_stage": (Category("visits"), Quantity("visits_beyond")),
     **BASELINE_TERMS,
 }
 FOLLOW_UP_TERMS: Final[dict[str, tuple[Term, ...]]] = {
@@ -59,6 +61,9 @@ def decision_rows(
         .alias("pain_is_from"),
         pl.col("stage_due").cast(pl.String),
         capped_level(points["visits_in_stage"], LARGEST_VISITS_APART).alias("visits"),
+        (pl.col("visits_in_stage").cast(pl.Float64) - LARGEST_VISITS_APART)
+        .clip(0, LARGEST_VISITS_BEYOND)
+        .alias("visits_beyond"),
     )
     person, day = _position(rows)
     rows = _with_history(rows, population, person, day, protocol)
