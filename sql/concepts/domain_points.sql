@@ -7,7 +7,8 @@
 --          sessions first, measurements after them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
 -- Kind:    view
--- Reads:   concepts.session_progress, core.measurements, core.episodes, protocol.instruments
+-- Reads:   concepts.session_progress, core.measurements, core.episodes,
+--          protocol.domains, protocol.instruments
 -- Source:  study definitions, "Outcome"
 WITH counted_measurements AS (
     SELECT
@@ -53,62 +54,28 @@ staged_measurements AS (
             measurements.episode_key = sessions.episode_key
             AND measurements.day >= sessions.day
     GROUP BY measurements.episode_key, measurements.measurement_number
+),
+
+session_values AS (
+    SELECT
+        sessions.episode_key,
+        domains.domain_number,
+        sessions.day,
+        sessions.session_number AS position,
+        sessions.stage,
+        CASE domains.domain
+            WHEN 'pain' THEN sessions.pain_nrs
+            WHEN 'flexibility' THEN sessions.flexibility_pct
+            WHEN 'strength' THEN sessions.strength_pct
+            WHEN 'endurance' THEN sessions.endurance_pct
+            WHEN 'alignment' THEN sessions.alignment_deg
+        END AS value,
+        'session' AS source
+    FROM concepts.session_progress AS sessions
+    CROSS JOIN protocol.domains AS domains
 )
 
-SELECT
-    episode_key,
-    1 AS domain_number,
-    day,
-    session_number AS position,
-    stage,
-    CAST(pain_nrs AS DOUBLE) AS value,
-    'session' AS source
-FROM concepts.session_progress
-WHERE pain_nrs IS NOT NULL
-UNION ALL
-SELECT
-    episode_key,
-    2 AS domain_number,
-    day,
-    session_number AS position,
-    stage,
-    CAST(flexibility_pct AS DOUBLE) AS value,
-    'session' AS source
-FROM concepts.session_progress
-WHERE flexibility_pct IS NOT NULL
-UNION ALL
-SELECT
-    episode_key,
-    3 AS domain_number,
-    day,
-    session_number AS position,
-    stage,
-    CAST(strength_pct AS DOUBLE) AS value,
-    'session' AS source
-FROM concepts.session_progress
-WHERE strength_pct IS NOT NULL
-UNION ALL
-SELECT
-    episode_key,
-    4 AS domain_number,
-    day,
-    session_number AS position,
-    stage,
-    CAST(endurance_pct AS DOUBLE) AS value,
-    'session' AS source
-FROM concepts.session_progress
-WHERE endurance_pct IS NOT NULL
-UNION ALL
-SELECT
-    episode_key,
-    5 AS domain_number,
-    day,
-    session_number AS position,
-    stage,
-    CAST(alignment_deg AS DOUBLE) AS value,
-    'session' AS source
-FROM concepts.session_progress
-WHERE alignment_deg IS NOT NULL
+SELECT * FROM session_values WHERE value IS NOT NULL
 UNION ALL
 SELECT
     measurements.episode_key,

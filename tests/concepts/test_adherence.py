@@ -186,7 +186,7 @@ def drawn_sessions(draw: st.DrawFn) -> list[Session]:
     return [session() for _ in range(draw(st.integers(1, 12)))]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(drawn_sessions(), min_size=25, max_size=40))
 def test_the_tables_say_what_the_definition_says_by_hand(episodes: list[list[Session]]) -> None:
     drawn = {f"e{number}": as_text(sessions) for number, sessions in enumerate(episodes)}
