@@ -92,9 +92,8 @@ def _take(
     try:
         delivery = find_delivery(folder)
         progress(f"Verifying {delivery.name}")
-        return take_delivery(
-            verify_delivery(delivery, intake), intake, scratch, admission, progress
-        )
+        verified = verify_delivery(delivery, intake, scratch)
+        return take_delivery(verified, intake, scratch, admission, progress)
     except DeliveryRefusedError as refusal:
         return _refused(folder, refusal.files)
     except FileRefusedError as fault:

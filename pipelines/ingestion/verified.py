@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from analysis.contracts.errors import FileRefusedError, IntegrityError
 from analysis.contracts.records import CONTRACT, Table
@@ -16,6 +18,8 @@ from pipelines.warehouse.intake import Intake, Source
 
 # Stands for the delivery as a whole where no single file is to blame.
 WHOLE_DELIVERY: Final = "(folder)"
+# Readers take paths with these for patterns, and then look into other files.
+PATTERN_LETTERS: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,15 @@ class DeliveryRefusedError(FileRefusedError):
         self.files = tuple(files)
 
 
-def verify_delivery(delivery: Delivery, intake: Intake) -> VerifiedDelivery:
-    """Return the delivery ready to be read; raise `DeliveryRefusedError` with every reason."""
+def verify_delivery(delivery: Delivery, intake: Intake, scratch: Path) -> VerifiedDelivery:
+    """Return the delivery ready to be read; raise `DeliveryRefusedError` with every reason.
+
+    `scratch` takes links to files whose path a reader would take for a pattern.
+    """
     files, refusals = [], []
     for file in delivery.files:
         try:
-            files.append(_verify_file(file, intake))
+            files.append(_verify_file(file, intake, scratch))
         except (FileRefusedError, IntegrityError) as fault:
             refusals.append(refusal_of(file.name, file.table, fault))
     refusals.extend(_missing_first(delivery, intake))
@@ -102,13 +109,14 @@ def _missing_first(delivery: Delivery, intake: Intake) -> list[FileReport]:
     return [FileReport(WHOLE_DELIVERY, "", refusal=reason)]
 
 
-def _verify_file(file: DeliveredFile, intake: Intake) -> VerifiedFile:
+def _verify_file(file: DeliveredFile, intake: Intake, scratch: Path) -> VerifiedFile:
+    path = _plain_path(file, scratch)
     if file.form == "parquet":
-        return _verify_parquet(file, intake)
+        return _verify_parquet(file, path, intake)
     scan = scan_text(file)
     source = Source(
         kind="csv",
-        path=file.path.resolve(),
+        path=path,
         columns=read_header(file.name, CONTRACT.table(file.table), scan.header),
         has_quotes=scan.has_quotes,
         compression="gzip" if file.form == "csv.gz" else "none",
@@ -116,10 +124,18 @@ def _verify_file(file: DeliveredFile, intake: Intake) -> VerifiedFile:
     return VerifiedFile(file, scan, source, scan.lines - 1)
 
 
-def _verify_parquet(file: DeliveredFile, intake: Intake) -> VerifiedFile:
+def _plain_path(file: DeliveredFile, scratch: Path) -> Path:
+    path = file.path.resolve()
+    if not set(str(path)) & PATTERN_LETTERS:
+        return path
+    link = scratch / f"{uuid4().hex}.{file.form}"
+    link.symlink_to(path)
+    return link
+
+
+def _verify_parquet(file: DeliveredFile, path: Path, intake: Intake) -> VerifiedFile:
     scan = scan_parquet(file)
     table = CONTRACT.table(file.table)
-    path = file.path.resolve()
     try:
         types, rows = intake.describe_parquet(path), intake.count_parquet(path)
     except IntegrityError as fault:

@@ -64,6 +64,9 @@ def _key_name(table: Table) -> str:
     return table.primary_key[0].removesuffix("_id") + "_key"
 
 
+ALL_KEYS: Final = {table.name: keys_of(table).all for table in CONTRACT.tables}
+
+
 @dataclass(frozen=True)
 class Source:
     """Where the rows of one file are read from.
@@ -78,11 +81,6 @@ class Source:
     has_quotes: bool = False
     compression: Literal["none", "gzip"] = "none"
     types: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def pattern(self) -> str:
-        """The path, spelt so that no character of it is taken for a pattern."""
-        return as_pattern(self.path)
 
 
 @dataclass(frozen=True)
@@ -144,11 +142,6 @@ class UnevenRowsError(NmtError):
         self.table = table
 
 
-def as_pattern(path: Path) -> str:
-    """Return the path as a glob that matches nothing but it."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-
-
 def open_intake(store: Path, allowed: Sequence[Path]) -> "Intake":
     """Open the store for a writer, creating it when it is not there.
 
@@ -175,8 +168,7 @@ class Intake:
         self._beneath = BENEATH if has_registry_beneath else None
         self._direct: frozenset[str] = frozenset()
         self._delivery_id = ""
-        keys = {table.name: keys_of(table).all for table in CONTRACT.tables}
-        self._run("store", keys=keys, beneath=self._beneath)
+        self._run("store", keys=ALL_KEYS, beneath=self._beneath)
 
     def close(self) -> None:
         """Close the databases."""
@@ -292,7 +284,7 @@ class Intake:
         """Return the columns of a Parquet file and their types, in order."""
         with self._reading_parquet():
             found = self._connection.execute(
-                "DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [as_pattern(path)]
+                "DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [str(path)]
             ).fetchall()
         return {name: kind for name, kind, *_ in found}
 
@@ -301,7 +293,7 @@ class Intake:
         with self._reading_parquet():
             found = self._connection.execute(
                 "SELECT count(*) FROM read_parquet(?, hive_partitioning = false)",
-                [as_pattern(path)],
+                [str(path)],
             ).fetchall()
         return int(found[0][0])
 
@@ -318,7 +310,7 @@ class Intake:
         self._direct = frozenset(
             table.name for table in CONTRACT.tables if not self._number(COUNT_ALL + table.name)
         )
-        self._run("prepare", direct=self._direct)
+        self._run("prepare", direct=self._direct, all_keys=ALL_KEYS)
         for table in CONTRACT.tables:
             self.settle_parents(table)
 
@@ -409,7 +401,9 @@ class Intake:
         return self._number(query) if own else 0
 
     def _count_incoming(self, table: Table) -> int:
-        return self._number(f"SELECT count(*) FROM incoming_{table.name}")  # noqa: S608
+        # Counts what a query finds, which is not always what the table says it has.
+        query = f"SELECT count(*) FROM incoming_{table.name} WHERE source_line > 0"  # noqa: S608
+        return self._number(query)
 
     def _number(self, query: str, *values: object) -> int:
         return int(self._rows(query, *values)[0][0])
