@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.protocol import DOMAINS, EVENT_KINDS, STAGES, Protocol
 
@@ -10,6 +10,33 @@ if TYPE_CHECKING:
     import polars as pl
 
 Rows = list[dict[str, Any]]
+
+ORDER: Final = {"order_number": "whole", "order_name": "text"}
+STAGE: Final = {"stage": "whole", "stage_bit": "whole"}
+DOMAIN: Final = {"domain_number": "whole", "domain": "text", "unit": "text"}
+COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "parameters": {
+        "name": "text",
+        "protocol_hash": "text",
+        "horizon_days": "whole",
+        "primary_order": "text",
+        "early_loading_within_days": "whole",
+    },
+    "orders": ORDER,
+    "stage_order": {**ORDER, **STAGE, "stage_rank": "whole"},
+    "stage_requires": {**ORDER, **STAGE, "required_stage": "whole", "required_bit": "whole"},
+    "counted_evidence": {"exit_evidence": "text"},
+    "early_loading_stages": STAGE,
+    "event_roles": {"kind": "text", "role": "text"},
+    "domains": {
+        **DOMAIN,
+        "better": "text",
+        "important_change": "number",
+        "important_share": "number",
+        "substantial_share": "number",
+    },
+    "instruments": {"instrument": "text", **DOMAIN},
+}
 
 
 def protocol_tables(protocol: Protocol) -> dict[str, "pl.DataFrame"]:
@@ -20,68 +47,29 @@ def protocol_tables(protocol: Protocol) -> dict[str, "pl.DataFrame"]:
     """
     import polars as pl
 
-    text, whole, number = pl.String, pl.Int32, pl.Float64
-    tables: dict[str, tuple[Mapping[str, Any], Rows]] = {
-        "parameters": (
-            {
-                "name": text,
-                "protocol_hash": text,
-                "horizon_days": whole,
-                "primary_order": text,
-                "early_loading_within_days": whole,
-            },
-            [_parameters(protocol)],
-        ),
-        "orders": ({"order_number": whole, "order_name": text}, _orders(protocol)),
-        "stage_order": (
-            {
-                "order_number": whole,
-                "order_name": text,
-                "stage": whole,
-                "stage_bit": whole,
-                "stage_rank": whole,
-            },
-            _stage_order(protocol),
-        ),
-        "stage_requires": (
-            {
-                "order_number": whole,
-                "order_name": text,
-                "stage": whole,
-                "stage_bit": whole,
-                "required_stage": whole,
-                "required_bit": whole,
-            },
-            _stage_requires(protocol),
-        ),
-        "counted_evidence": (
-            {"exit_evidence": text},
-            [{"exit_evidence": word} for word in protocol.exits.counted_evidence],
-        ),
-        "early_loading_stages": (
-            {"stage": whole, "stage_bit": whole},
-            [{"stage": stage, "stage_bit": _bit(stage)} for stage in protocol.early_loading.stages],
-        ),
-        "event_roles": ({"kind": text, "role": text}, _event_roles(protocol)),
-        "domains": (
-            {
-                "domain_number": whole,
-                "domain": text,
-                "unit": text,
-                "better": text,
-                "important_change": number,
-                "important_share": number,
-                "substantial_share": number,
-            },
-            _domains(protocol),
-        ),
-        "instruments": (
-            {"instrument": text, "domain_number": whole, "domain": text, "unit": text},
-            _instruments(protocol),
-        ),
-    }
+    types: dict[str, Any] = {"text": pl.String, "whole": pl.Int32, "number": pl.Float64}
+    rows = _rows(protocol)
     return {
-        name: pl.DataFrame(rows, schema=dict(schema)) for name, (schema, rows) in tables.items()
+        name: pl.DataFrame(
+            rows[name], schema={column: types[kind] for column, kind in columns.items()}
+        )
+        for name, columns in COLUMNS.items()
+    }
+
+
+def _rows(protocol: Protocol) -> dict[str, Rows]:
+    return {
+        "parameters": [_parameters(protocol)],
+        "orders": _orders(protocol),
+        "stage_order": _stage_order(protocol),
+        "stage_requires": _stage_requires(protocol),
+        "counted_evidence": [{"exit_evidence": word} for word in protocol.exits.counted_evidence],
+        "early_loading_stages": [
+            {"stage": stage, "stage_bit": _bit(stage)} for stage in protocol.early_loading.stages
+        ],
+        "event_roles": _event_roles(protocol),
+        "domains": _domains(protocol),
+        "instruments": _instruments(protocol),
     }
 
 
