@@ -4,7 +4,7 @@ A gate that could not be evaluated counts as failed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -132,7 +132,12 @@ def negative_control_gates(
         )
         return [not_evaluated("negative_control", None, reason)]
     own_level = 1.0 - (1.0 - level) / len(usable)
-    return [_control_gate(control, strategy, comparator, own_level) for control in usable]
+    found = [_control_gate(control, strategy, comparator, own_level) for control in usable]
+    idle = [each.kind for each in controls if each.events < FEWEST_CONTROL_EVENTS]
+    if idle:
+        words = f" Seen in fewer than {FEWEST_CONTROL_EVENTS} episodes, so no control here: "
+        found[-1] = replace(found[-1], reason=found[-1].reason + words + ", ".join(idle) + ".")
+    return found
 
 
 def power_gate(emulation: Emulation, strategy: str, comparator: str, gates: Gates) -> Gate:

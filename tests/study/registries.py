@@ -11,7 +11,7 @@ from analysis.study import StudyTables
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 
-EPISODES = 2_500
+EPISODES = 1_500
 
 
 @cache
@@ -35,7 +35,7 @@ def quick_protocol(**gates: float) -> Protocol:
     protocol = load_protocol()
     return replace(
         protocol,
-        bootstrap=replace(protocol.bootstrap, replicates=12),
+        bootstrap=replace(protocol.bootstrap, replicates=10),
         gates=replace(protocol.gates, **gates),
     )
 
