@@ -257,7 +257,8 @@ class Intake:
 
     def counts(self, table: Table) -> RowCounts:
         """Return what became of the rows of a table's file."""
-        return RowCounts(*self._rows(self._sql("count_rows", table))[0])
+        has_former = table.name not in self._direct
+        return RowCounts(*self._rows(self._sql("count_rows", table, has_former=has_former))[0])
 
     def faults(self) -> "pl.DataFrame":
         """Return every fault: table_name, line, column_name (null for a whole row), rule."""
@@ -352,7 +353,7 @@ class Intake:
     def _drop_known(self, table: Table, source: Source, *, came_before: bool) -> None:
         if table.name in self._direct:
             return
-        relations = ("registered", "replaced") if came_before else ("registered",)
+        relations = ("former", "replaced") if came_before else ("former",)
         self._run("already_known", table, columns=source.columns, relations=relations)
 
     def _find_and_withdraw(self, step: str, parent: Table | None = None) -> bool:
