@@ -518,6 +518,4 @@ def _ingesting(workspace: Workspace, folder: Path) -> subprocess.Popen[bytes]:
         "ingest_deliveries([Path(sys.argv[2])], Workspace(Path(sys.argv[1])), "
         "now=datetime(2025, 1, 1))"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, str(workspace.root), str(folder)]
-    )
+    return subprocess.Popen([sys.executable, "-c", program, str(workspace.root), str(folder)])
