@@ -12,7 +12,7 @@ from analysis.contracts.errors import EnvironmentFaultError, IntegrityError, Reg
 from pipelines.faults import ProgramFaultError
 
 # Prefect's own code warns about itself; the product's tests do not judge that.
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.filterwarnings("default")
 
 FLOWS = Path(__file__).parents[2] / "pipelines" / "flows"
 RECORD = "P-4711,F,1950"
