@@ -1,48 +1,43 @@
-"""Clone, censor, weight: the risk had everybody followed each strategy, with bootstrap intervals.
+"""Clone, censor, weight: the risk had everybody followed each strategy, with intervals.
 
 Every person is cloned into every strategy; a clone is censored when its person leaves the strategy,
 and what remains is weighted by the inverse probability of staying and of being followed (Cain et
 al. 2010; Hernan 2018; Maringe et al. 2020). Intervals come from resampling whole units with every
-weight model refitted; contrasts are of paired draws, the same resample under both strategies.
+weight model refitted, or from influence functions that carry these models, or from both; contrasts
+are of the same resample, or the same person's influences, under both strategies.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.emulation.arrays import FloatArray, IntArray
-from analysis.emulation.bootstrap import Counts, unit_counts
+from analysis.emulation.bootstrap import WeightedPath, resampled_risks, unit_counts
 from analysis.emulation.cohort import EVENT, Cohort, HazardRows, Strategy
-from analysis.emulation.curves import (
-    Incidence,
-    at_risk_counts,
-    daily_sums,
-    incidence,
+from analysis.emulation.curves import Incidence, at_risk_counts, daily_sums, incidence
+from analysis.emulation.hazards import ModelPair, UnstableModelError, fit_hazards, pair_hazards
+from analysis.emulation.influence import (
+    RiskInfluence,
+    clustered_errors,
+    grid_of_days,
+    risk_derivatives,
+    risk_influence,
 )
 from analysis.emulation.intervals import (
+    BOOTSTRAP,
+    BOTH,
+    INFLUENCE,
     Estimate,
+    StandardErrors,
     difference_estimate,
     ratio_estimate,
     risk_band,
     risk_estimate,
     standard_deviation,
 )
-from analysis.emulation.logistic import (
-    WORKERS,
-    LogisticFit,
-    Resampling,
-    fit_logistic,
-    refit_logistic,
-)
-from analysis.emulation.weights import (
-    WeightPath,
-    minus_log_staying,
-    path_weights,
-    weight_path,
-)
+from analysis.emulation.weights import WeightPath, path_weights, weight_path
 
 # Above this share of resamples without an answer there is no trustworthy interval.
 LARGEST_FAILED_SHARE: Final = 0.05
@@ -54,31 +49,23 @@ class NotEstimableError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How weights are fitted and cut, and how intervals are made."""
+    """How weights are fitted and cut, and how intervals are made.
+
+    `intervals` is `bootstrap`, `influence` or `both`; estimates then stand on the bootstrap's error
+    and tell the other one. `grid_steps` is how many steps of days a band by influences has.
+    """
 
     precision: float = 0.01
     truncation_quantile: float = 1.0
     replicates: int = 200
     seed: int = 20250101
     level: float = 0.95
+    intervals: str = BOOTSTRAP
+    grid_steps: int = 48
 
-
-@dataclass(frozen=True)
-class HazardModel:
-    """A fitted model of one kind of hazard rows: probabilities (rows,) and every resample's fit.
-
-    `coefficients` (columns x replicates) are NaN in resamples that did not converge; `fit` is
-    None where the rows all ended alike, so that nothing could be fitted.
-    """
-
-    rows: HazardRows
-    fit: LogisticFit | None
-    probability: FloatArray
-    coefficients: FloatArray
-
-
-# The models of one strategy: leaving it, and being lost to follow-up.
-ModelPair = tuple[HazardModel | None, HazardModel | None]
+    def __post_init__(self) -> None:
+        if self.intervals not in {BOOTSTRAP, INFLUENCE, BOTH}:
+            raise ValueError(f"There is no way to make intervals called {self.intervals}.")
 
 
 @dataclass(frozen=True)
@@ -86,27 +73,40 @@ class StrategyRisk:
     """The weighted risk under one strategy.
 
     `curve` and `at_risk` are by day (days,); `draws` (replicates x days) the same curve in every
-    resample; `weights` those after each row of `path`; `events` how many events were seen in it;
-    `staying` the probability of staying at each decision (decisions,).
+    resample, without rows when nothing was resampled; `influence` each person's influence on it,
+    None when intervals are of resamples alone; `weights` those after each row of `path`; `events`
+    how many events were seen in it; `staying` the probability of staying at each decision
+    (decisions,).
     """
 
     name: str
     curve: Incidence
     draws: FloatArray
+    influence: RiskInfluence | None
     at_risk: IntArray
     events: int
     path: WeightPath
     weights: FloatArray
     staying: FloatArray
+    units: int
+
+    @property
+    def daily_errors(self) -> FloatArray:
+        """Return the standard error of the risk on every day (days,)."""
+        if len(self.draws):
+            return standard_deviation(self.draws)
+        if self.influence is None:
+            raise ValueError("There are neither resamples nor influences to tell an error.")
+        return self.influence.daily_errors()
 
     def band(self, level: float) -> tuple[FloatArray, FloatArray]:
         """Return pointwise lower and upper limits of the risk on every day."""
-        return risk_band(self.curve.risk, standard_deviation(self.draws), level)
+        return risk_band(self.curve.risk, self.daily_errors, level, self.units)
 
 
 @dataclass(frozen=True)
 class Emulation:
-    """Risks under all strategies from the same resamples."""
+    """Risks under all strategies from the same people, the same resamples."""
 
     cohort: Cohort
     strategies: tuple[StrategyRisk, ...]
@@ -119,26 +119,55 @@ class Emulation:
 
     def risk(self, name: str, level: float | None = None) -> Estimate:
         """Return the risk by the horizon under a strategy, its interval on the logit scale."""
-        own = self[name]
-        error = float(standard_deviation(own.draws[:, -1]))
-        return risk_estimate(float(own.curve.risk[-1]), error, level or self.level)
+        value, error = float(self[name].curve.risk[-1]), self.risk_errors(name).chosen
+        return risk_estimate(value, error, level or self.level, self.cohort.units)
 
     def difference(self, name: str, comparator: str, level: float | None = None) -> Estimate:
-        """Return the difference of the risks by the horizon, its error from paired draws."""
-        one, other = self[name], self[comparator]
-        error = float(standard_deviation(one.draws[:, -1] - other.draws[:, -1]))
-        value = float(one.curve.risk[-1] - other.curve.risk[-1])
-        return difference_estimate(value, error, level or self.level)
+        """Return the difference of the risks by the horizon, both of the same people."""
+        value = float(self[name].curve.risk[-1] - self[comparator].curve.risk[-1])
+        error = self.difference_errors(name, comparator).chosen
+        return difference_estimate(value, error, level or self.level, self.cohort.units)
 
     def ratio(self, name: str, comparator: str, level: float | None = None) -> Estimate | None:
         """Return the ratio of the risks by the horizon; None where a resample has no event."""
-        one, other = self[name], self[comparator]
-        draws = one.draws[:, -1], other.draws[:, -1]
-        if min(float(np.min(each)) for each in draws) <= 0.0:
+        errors = self.ratio_errors(name, comparator)
+        if errors is None:
             return None
+        value = float(self[name].curve.risk[-1] / self[comparator].curve.risk[-1])
+        return ratio_estimate(value, errors.chosen, level or self.level, self.cohort.units)
+
+    def risk_errors(self, name: str) -> StandardErrors:
+        """Return the standard errors of the risk by the horizon, one of each way asked for."""
+        return self._errors([(name, 1.0)])
+
+    def difference_errors(self, name: str, comparator: str) -> StandardErrors:
+        """Return the standard errors of the difference, one of each way asked for."""
+        return self._errors([(name, 1.0), (comparator, -1.0)])
+
+    def ratio_errors(self, name: str, comparator: str) -> StandardErrors | None:
+        """Return the standard errors of the log ratio; None where a resample has no event."""
+        risks = [float(self[each].curve.risk[-1]) for each in (name, comparator)]
+        draws = [self[each].draws[:, -1] for each in (name, comparator)]
+        if min([*risks, *draws[0], *draws[1]]) <= 0.0:
+            return None
+        own = self._errors([(name, 1.0 / risks[0]), (comparator, -1.0 / risks[1])])
+        if len(draws[0]) == 0:
+            return own
         error = float(standard_deviation(np.log(draws[0]) - np.log(draws[1])))
-        value = float(one.curve.risk[-1] / other.curve.risk[-1])
-        return ratio_estimate(value, error, level or self.level)
+        return replace(own, bootstrap=error)
+
+    def _errors(self, parts: Sequence[tuple[str, float]]) -> StandardErrors:
+        """Return the standard errors of a sum of risks by the horizon with these factors."""
+        bootstrap = influence = None
+        if all(len(self[name].draws) for name, _ in parts):
+            draws = sum(factor * self[name].draws[:, -1] for name, factor in parts)
+            bootstrap = float(standard_deviation(np.asarray(draws)))
+        own = [(self[name].influence, factor) for name, factor in parts]
+        moves = [factor * each.at_horizon for each, factor in own if each is not None]
+        if len(moves) == len(parts):
+            total = np.sum(moves, axis=0)[:, None]
+            influence = float(clustered_errors(total, self.cohort.unit)[0])
+        return StandardErrors(bootstrap, influence)
 
 
 def _silent(_: str) -> None:
@@ -162,22 +191,23 @@ def emulate(
     paths = [weight_path(cohort, strategy, follow_up) for strategy in strategies]
     for strategy, path in zip(strategies, paths, strict=True):
         _refuse_if_out_of_people(strategy.name, path)
-    counts = unit_counts(cohort.units, settings.replicates, settings.seed)
     progress("fitting who is lost to follow-up")
-    follow_model = _model(cohort, follow_up, counts, settings)
-    progress("fitting who leaves a strategy")
-    decision_models = [_model(cohort, each.decisions, counts, settings) for each in strategies]
+    precision = settings.precision
+    try:
+        follow_model = fit_hazards(follow_up, precision)
+        progress("fitting who leaves a strategy")
+        pairs = [(fit_hazards(each.decisions, precision), follow_model) for each in strategies]
+    except UnstableModelError as fault:
+        raise NotEstimableError(str(fault)) from None
     progress("weighting the risk curves")
-    pairs = [(decisions, follow_model) for decisions in decision_models]
-    points = [_point(path, pair, settings) for path, pair in zip(paths, pairs, strict=True)]
-    draws = _draws(cohort, paths, pairs, [point.cap for point in points], counts)
+    weighted = [_weighted(path, pair, settings) for path, pair in zip(paths, pairs, strict=True)]
+    draws = _draws(cohort, weighted, settings)
     risks = tuple(
-        _strategy_risk(strategy.name, path, point, draws[position])
-        for position, (strategy, path, point) in enumerate(
-            zip(strategies, paths, points, strict=True)
-        )
+        _strategy_risk(cohort, strategy.name, own, draws[position], settings)
+        for position, (strategy, own) in enumerate(zip(strategies, weighted, strict=True))
     )
-    return _with_sound_draws(Emulation(cohort, risks, settings.level, 0))
+    emulation = Emulation(cohort, risks, settings.level, 0)
+    return emulation if settings.intervals == INFLUENCE else _with_sound_draws(emulation)
 
 
 def _refuse_if_empty(cohort: Cohort) -> None:
@@ -201,97 +231,44 @@ def _refuse_if_out_of_people(name: str, path: WeightPath) -> None:
         raise NotEstimableError(f"No event was seen among those following the strategy {name}.")
 
 
-def _model(
-    cohort: Cohort, rows: HazardRows | None, counts: Counts, settings: Settings
-) -> HazardModel | None:
-    if rows is None:
-        return None
-    replicates = counts.shape[1]
-    if rows.happened.size == 0 or bool(rows.happened.all()) or not rows.happened.any():
-        same = np.full(len(rows.happened), bool(rows.happened.any()), dtype=np.float64)
-        return HazardModel(rows, None, same, np.empty((0, replicates)))
-    fit = fit_logistic(rows.design, rows.happened, precision=settings.precision)
-    if not fit.has_converged:
-        raise NotEstimableError("A model of the weights has no stable solution in these data.")
-    resampling = Resampling(cohort.unit[rows.person], counts)
-    refits = refit_logistic(
-        rows.design, rows.happened, fit, resampling, precision=settings.precision
-    )
-    coefficients = np.where(refits.has_converged[None, :], refits.coefficients, np.nan)
-    linear = rows.design.values @ fit.coefficients
-    return HazardModel(rows, fit, -np.expm1(-minus_log_staying(linear)), coefficients)
-
-
-@dataclass(frozen=True)
-class _Point:
-    """Weights of the full sample after each row of a path, their cap, and staying (decisions,)."""
-
-    weights: FloatArray
-    cap: float | None
-    staying: FloatArray
-
-
-def _point(path: WeightPath, pair: ModelPair, settings: Settings) -> _Point:
-    models = [model for model in pair if model is not None]
-    hazards = np.concatenate([np.empty(0), *(_hazards(model) for model in models)])
-    uncut = path_weights(hazards, path)
+def _weighted(path: WeightPath, pair: ModelPair, settings: Settings) -> WeightedPath:
+    uncut = path_weights(pair_hazards(pair), path)
     cap = None
     if settings.truncation_quantile < 1.0 and uncut.size:
         cap = float(np.quantile(uncut, settings.truncation_quantile))
-    staying = np.empty(0) if pair[0] is None else 1.0 - pair[0].probability
-    return _Point(path_weights(hazards, path, cap), cap, staying)
+    return WeightedPath(path, pair, cap)
 
 
-def _strategy_risk(name: str, path: WeightPath, point: _Point, draws: FloatArray) -> StrategyRisk:
+def _draws(cohort: Cohort, weighted: Sequence[WeightedPath], settings: Settings) -> FloatArray:
+    """Return the resampled curves (strategies x replicates x days), no replicates if not asked."""
+    if settings.intervals == INFLUENCE:
+        return np.empty((len(weighted), 0, cohort.horizon + 1))
+    counts = unit_counts(cohort.units, settings.replicates, settings.seed)
+    return resampled_risks(cohort, weighted, counts, settings.precision)
+
+
+def _strategy_risk(
+    cohort: Cohort, name: str, own: WeightedPath, draws: FloatArray, settings: Settings
+) -> StrategyRisk:
+    path, decisions = own.path, own.pair[0]
+    weights = path_weights(pair_hazards(own.pair), path, own.cap)
+    influence = None
+    if settings.intervals != BOOTSTRAP:
+        days = grid_of_days(cohort.horizon, settings.grid_steps)
+        derivatives = risk_derivatives(path, weights, own.pair, days=days, cap=own.cap)
+        influence = risk_influence(derivatives, days, cohort.unit)
     return StrategyRisk(
         name,
-        incidence(daily_sums(path, point.weights)),
+        incidence(daily_sums(path, weights)),
         draws,
+        influence,
         at_risk_counts(path),
         int(np.sum(path.ending == EVENT)),
         path,
-        point.weights,
-        point.staying,
+        weights,
+        np.empty(0) if decisions is None else 1.0 - decisions.probability,
+        cohort.units,
     )
-
-
-def _draws(
-    cohort: Cohort,
-    paths: Sequence[WeightPath],
-    pairs: Sequence[ModelPair],
-    caps: Sequence[float | None],
-    counts: Counts,
-) -> FloatArray:
-    """Return the risk curves of all resamples (strategies x replicates x days)."""
-    replicates = counts.shape[1]
-    draws = np.empty((len(paths), replicates, cohort.horizon + 1))
-
-    def fill(replicate: int) -> None:
-        people = counts[:, replicate].astype(np.float64)[cohort.unit]
-        models = {id(model): model for pair in pairs for model in pair if model is not None}
-        hazards = {key: _replicate_hazards(model, replicate) for key, model in models.items()}
-        for position, (path, pair, cap) in enumerate(zip(paths, pairs, caps, strict=True)):
-            parts = [hazards[id(model)] for model in pair if model is not None]
-            weights = path_weights(np.concatenate([np.empty(0), *parts]), path, cap)
-            sums = daily_sums(path, weights, people)
-            has_people = sums.at_risk[-1] > 0.5
-            draws[position, replicate] = incidence(sums).risk if has_people else np.nan
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(fill, range(replicates)))
-    return draws
-
-
-def _hazards(model: HazardModel) -> FloatArray:
-    if model.fit is None:
-        return np.zeros(len(model.probability))
-    return minus_log_staying(model.rows.design.values @ model.fit.coefficients)
-
-
-def _replicate_hazards(model: HazardModel, replicate: int) -> FloatArray:
-    if model.fit is None:
-        return np.zeros(len(model.probability))
-    return minus_log_staying(model.rows.design.values @ model.coefficients[:, replicate])
 
 
 def _with_sound_draws(emulation: Emulation) -> Emulation:

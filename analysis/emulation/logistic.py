@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.emulation.arrays import BoolArray, CoarseArray, FloatArray, IntArray
-from analysis.emulation.bootstrap import Counts
 from analysis.emulation.design import Design
+
+Counts = npt.NDArray[np.float32]
 
 NEWTON_ITERATIONS: Final = 60
 BATCH_ITERATIONS: Final = 30
@@ -60,6 +61,11 @@ class Resampling:
 
     unit_of_row: IntArray
     counts: Counts
+
+
+def linear_predictor(design: Design, coefficients: FloatArray) -> FloatArray:
+    """Return the linear predictor of every row (rows,)."""
+    return np.asarray(design.values @ coefficients, dtype=np.float64)
 
 
 def probabilities(design: Design, coefficients: FloatArray) -> FloatArray:

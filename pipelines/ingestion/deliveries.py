@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from analysis.contracts.errors import FileRefusedError
+from analysis.contracts.errors import FileRefusedError, RegistryBusyError
 from pipelines.ingestion.discovery import find_delivery, require_folder, safe_name
 from pipelines.ingestion.faults import no_rejections
 from pipelines.ingestion.report import DeliveryReport, FileReport, IngestReport
@@ -139,6 +139,20 @@ def _looking(workspace: Workspace, allowed: Sequence[Path]) -> Iterator[Intake]:
 
 
 def _open_registry(workspace: Workspace, allowed: Sequence[Path]) -> Intake:
+    from pipelines.warehouse.versions import current_version
+
+    try:
+        return open_check(_registry_of(workspace), allowed)
+    except RegistryBusyError:
+        if not workspace.current_pointer.exists():
+            raise
+        return open_check(current_version(workspace), allowed)
+
+
+def _registry_of(workspace: Workspace) -> Path | None:
+    """Return what holds the newest records: a version, which nobody waits for, or the store."""
+    from pipelines.warehouse.versions import current_version, is_stale
+
     if not workspace.store_path.exists():
-        return open_check(None, allowed)
-    return open_check(workspace.store_path, allowed)
+        return None
+    return workspace.store_path if is_stale(workspace) else current_version(workspace)

@@ -18,7 +18,7 @@ LARGEST_SMALL: Final = 32767
 
 def render(name: str, **values: object) -> str:
     """Return the statement `sql/ingestion/<name>.sql.j2` with the contract and values filled in."""
-    template = _environment().get_template(f"{name}.sql.j2")
+    template = environment().get_template(f"{name}.sql.j2")
     return template.render(contract=CONTRACT, **values)
 
 
@@ -66,7 +66,8 @@ def _whole_numbers(field: Field) -> tuple[str, ...]:
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the templates under `sql/ingestion`, with the filters that they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

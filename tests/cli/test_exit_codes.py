@@ -16,7 +16,6 @@ from pipelines.publication.runs import list_runs
 from pipelines.workspace import Workspace
 from tests.cli.conftest import Nmt
 
-
 PATIENTS = "patient_id,sex,age_band\nP1,F,40-49\n"
 EPISODES = (
     "episode_id,patient_id,clinic_id,start_month,region,side,condition,chronicity,prior_episodes\n"

@@ -16,7 +16,6 @@ from pipelines.warehouse.versions import current_version
 from pipelines.workspace import Workspace
 from tests.cli.conftest import Nmt
 
-
 PLANTED = "Zaphod4711"
 
 

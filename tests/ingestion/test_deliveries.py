@@ -7,14 +7,19 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from analysis.contracts.errors import RegistryBusyError
+from analysis.contracts.protocol import load_protocol
 from pipelines.ingestion import new_deliveries
 from pipelines.ingestion.taking import _Taking
 from pipelines.warehouse.intake import Intake
+from pipelines.warehouse.versions import build_version, publish_version
 from pipelines.workspace import Workspace
 from tests.ingestion.drawn import (
     ALL,
@@ -23,6 +28,7 @@ from tests.ingestion.drawn import (
     EVENTS,
     FOLLOWUPS,
     MEASUREMENTS,
+    NOW,
     PATIENTS,
     SESSIONS,
     check,
@@ -427,6 +433,19 @@ def test_check_makes_no_workspace(tmp_path: Path, workspace: Workspace) -> None:
     assert not workspace.root.exists()
 
 
+def test_check_reads_the_last_version_while_another_process_writes_the_store(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    ingest(workspace, deliver(tmp_path / "q1", BASE))
+    events = deliver(tmp_path / "q2", {"events.csv": EVENTS})
+    with _held_elsewhere(workspace), pytest.raises(RegistryBusyError):
+        check(workspace, events)
+    publish_version(workspace, build_version(workspace, load_protocol(), now=NOW))
+    with _held_elsewhere(workspace):
+        assert counts(check(workspace, events), "events") == (1, 1, 0, 0, 0)
+        assert check(workspace, tmp_path / "q1").deliveries[0].status == "already_known"
+
+
 def test_what_was_taken_in_is_not_new_any_more(workspace: Workspace) -> None:
     deliver(workspace.raw / "2025-q1", BASE)
     deliver(workspace.raw / "2025-q2", {"events.csv": EVENTS})
@@ -508,6 +527,20 @@ def _turned(text: str) -> str:
 
 def _quarantined(workspace: Workspace, delivery_id: str) -> pl.DataFrame:
     return pl.read_csv(workspace.quarantine_dir / delivery_id / "sessions.csv")
+
+
+@contextmanager
+def _held_elsewhere(workspace: Workspace) -> Iterator[None]:
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(workspace.store_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield
+        child.communicate(b"\n")
 
 
 def _ingesting(workspace: Workspace, folder: Path) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analysis.contracts.records import CONTRACT, Field
 from pipelines.warehouse.connection import connect
-from pipelines.warehouse.templates import render
+from pipelines.warehouse.templates import environment
 from pipelines.workspace import Workspace
 from tests.ingestion.drawn import ALL, SESSIONS, check, deliver, faults, ingest
 
@@ -24,6 +24,17 @@ CELLS = (
     "TRUE", "attended", "1;2", ";", '"', '""', '"a,b"', '"a\nb"', "é", "\u200b", "\u2028", "\x1c",
     "\t", "x" * 70, "123456789", PLANTED, f" {PLANTED}", f'"{PLANTED}', f"{PLANTED};",
 )  # fmt: skip
+JUDGED = """
+{% import "cells.sql.j2" as cells with context %}
+SELECT
+    text,
+    coalesce({{ cells.is_plainly_right(field, "text", "typed") }}, false) AS is_plainly_right,
+    {{ cells.fault(field, "text") }} AS rule
+FROM (
+    SELECT text, 'attended' AS status, {{ cells.typed(field, "text") }} AS typed
+    FROM (SELECT nullif(unnest(?::VARCHAR[]), '') AS text)
+)
+"""
 Mutation = Callable[[random.Random, str], bytes]
 
 
@@ -127,7 +138,7 @@ def test_what_is_plainly_right_has_no_fault(texts: list[str]) -> None:
 
 def _judged(field: Field) -> str:
     """Return a query of each text, whether it is plainly right, and the rule that it breaks."""
-    return render("judged", field=field)
+    return environment().from_string(JUDGED).render(contract=CONTRACT, field=field)
 
 
 def test_faults_are_found_by_the_rules_as_people_read_them() -> None:
