@@ -1,0 +1,288 @@
+"""Standard errors by linearisation: what each person did to the weighted risk, models included.
+
+The weighted risk is a smooth function of how often every person counts. Its derivative in that
+count is the person's influence (Deville 1999; Efron 1981 calls it the infinitesimal jackknife):
+
+    influence = direct part + sum over weight models of
+                (d risk / d beta)' x (penalised information)^-1 x (score of the person)
+
+The direct part is the person's own weighted counting processes against the derivatives of the
+Aalen-Johansen risk in what is at risk, what happens and what competes on each day (Andersen et al.
+1993, section IV.4); the rest carries the estimation of the models of staying and of being followed,
+as for any two-step estimator (Binder 1983; Robins and Rotnitzky 1992; Newey and McFadden 1994,
+section 6). With d log w = sum of p x d(beta)'x over the rows behind, d risk / d beta is one pass
+back over the days and one over the rows. Caps of weights are held where the full sample put them.
+
+Influences of a unit's people are added up; the sum of squares over the G units, times G/(G-1), is
+the variance, whatever the dependence within a unit. Contrasts are of a person's own influences.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_starts
+from analysis.emulation.cohort import COMPETING, EVENT
+from analysis.emulation.curves import DailySums, daily_sums, incidence
+from analysis.emulation.hazards import HazardModel, ModelPair
+from analysis.emulation.weights import WeightPath
+
+# Rows of the path that are worked on at a time; times the days wanted it is the memory needed.
+BLOCK_ROWS: Final = 1 << 16
+GRID_STEPS: Final = 48
+# Risks are at most 1: an error as small as this is what rounding leaves of none.
+LARGEST_ROUNDING: Final = 1e-14
+
+
+@dataclass(frozen=True)
+class RiskInfluence:
+    """How much each person moves the risk by each of some days (people x days).
+
+    `days` rise and end with the horizon; `unit` (people,) are the independent units.
+    """
+
+    days: IntArray
+    values: FloatArray
+    unit: IntArray
+
+    @property
+    def at_horizon(self) -> FloatArray:
+        """Return each person's influence on the risk by the last day (people,)."""
+        return self.values[:, -1]
+
+    def daily_errors(self) -> FloatArray:
+        """Return the standard error of the risk on every day 0 to the last one (days,).
+
+        Between the days worked out, variances are interpolated.
+        """
+        variances = clustered_errors(self.values, self.unit) ** 2
+        every_day = np.arange(int(self.days[-1]) + 1)
+        return np.sqrt(np.interp(every_day, self.days, variances))
+
+
+@dataclass(frozen=True)
+class RiskAdjoint:
+    """Derivatives of the risk by some days in the daily sums; (days of the sums x days wanted).
+
+    `at_risk_before[s]` is the sum of the derivatives in the number at risk over the days before
+    s, one row longer than the others.
+    """
+
+    at_risk_before: FloatArray
+    events: FloatArray
+    competing: FloatArray
+
+
+def grid_of_days(horizon: int, steps: int = GRID_STEPS) -> IntArray:
+    """Return about `steps` days from 0 to the horizon, both among them."""
+    return np.unique(np.linspace(0, horizon, steps + 1).astype(np.int64))
+
+
+def risk_adjoint(sums: DailySums, days: IntArray) -> RiskAdjoint:
+    """Return the derivatives of the risk by each of `days` in every daily sum."""
+    curve = incidence(sums)
+    anyone = sums.at_risk > 0.5
+    at_risk = np.where(anyone, sums.at_risk, np.inf)
+    hazards = sums.events / at_risk, sums.competing / at_risk
+    remaining = 1.0 - hazards[0] - hazards[1]
+    remaining = np.where(remaining > 0.0, remaining, np.inf)
+    before = np.r_[1.0, curve.survival[:-1]]
+    is_past = np.arange(len(before))[:, None] <= days[None, :]
+    later = curve.risk[days][None, :] - curve.risk[:, None]
+    to_competing = np.where(is_past, -later / remaining[:, None], 0.0)
+    to_event = to_competing + np.where(is_past, before[:, None], 0.0)
+    mean = to_event * hazards[0][:, None] + to_competing * hazards[1][:, None]
+    in_at_risk = -mean / at_risk[:, None]
+    start = np.zeros((1, len(days)))
+    return RiskAdjoint(
+        np.concatenate([start, np.cumsum(in_at_risk, axis=0)]),
+        to_event / at_risk[:, None],
+        to_competing / at_risk[:, None],
+    )
+
+
+@dataclass(frozen=True)
+class RiskDerivatives:
+    """Derivatives of a strategy's risk by some days, as far as they need one pass over the rows.
+
+    `direct` (people x days) in each person's count with the weights held; `in_coefficients` the
+    fitted models with the derivatives in their coefficients (columns x days).
+    """
+
+    direct: FloatArray
+    in_coefficients: tuple[tuple[HazardModel, FloatArray], ...]
+
+
+def risk_derivatives(
+    path: WeightPath,
+    weights: FloatArray,
+    pair: ModelPair,
+    *,
+    days: IntArray,
+    cap: float | None = None,
+) -> RiskDerivatives:
+    """Return the derivatives of the risk by each of `days`.
+
+    `weights` (rows of the path,) are those under the models of `pair`, cut at `cap`.
+    """
+    adjoint = risk_adjoint(daily_sums(path, weights), days)
+    direct = np.empty((len(path.last_day), len(days)))
+    parts = _fitted(pair)
+    gradients = [np.zeros((model.rows.design.values.shape[1], len(days))) for model, _ in parts]
+    for block in _blocks(path):
+        tails = _tails(path, weights, adjoint, block)
+        direct[block.people] = _direct(path, adjoint, block, tails)
+        if cap is not None:
+            tails = np.where(weights[block.rows, None] < cap, tails, 0.0)
+        onward = _onward(path, block, tails)
+        for (model, offset), gradient in zip(parts, gradients, strict=True):
+            _add_gradient(gradient, model, path.source[block.rows] - offset, onward)
+    pairs = zip(parts, gradients, strict=True)
+    return RiskDerivatives(direct, tuple((model, gradient) for (model, _), gradient in pairs))
+
+
+def risk_influence(derivatives: RiskDerivatives, days: IntArray, unit: IntArray) -> RiskInfluence:
+    """Return each person's influence on the risk by each of `days`, models refitted."""
+    values = derivatives.direct.copy()
+    for model, gradient in derivatives.in_coefficients:
+        values += coefficient_influence(model, len(values)) @ gradient
+    return RiskInfluence(days, values, unit)
+
+
+def coefficient_influence(model: HazardModel, people: int) -> FloatArray:
+    """Return each person's influence on the coefficients of a fitted model (people x columns).
+
+    The score summed over the person's rows, times the inverse of the penalised information.
+    """
+    if model.fit is None:
+        raise ValueError("A model that was not fitted has no coefficients.")
+    rows, x = model.rows, model.rows.design.values
+    residual = rows.happened - model.probability
+    scores = np.zeros((people, x.shape[1]))
+    starts = segment_starts(rows.person)
+    for first, after in _row_blocks(starts, len(residual)):
+        own = starts[(starts >= first) & (starts < after)]
+        product = x[first:after] * residual[first:after, None]
+        scores[rows.person[own]] = np.add.reduceat(product, own - first, axis=0)
+    return np.asarray(np.linalg.solve(model.fit.information, scores.T).T, dtype=np.float64)
+
+
+def clustered_errors(influences: FloatArray, unit: IntArray) -> FloatArray:
+    """Return the standard error of every column (columns,) from influences of people.
+
+    `influences` (people x columns), `unit` (people,) numbered from 0 without gaps; NaN with one
+    unit only.
+    """
+    units = int(unit.max()) + 1
+    if units < 2:
+        return np.full(influences.shape[1], np.nan)
+    sums = np.empty((units, influences.shape[1]))
+    for column in range(influences.shape[1]):
+        sums[:, column] = np.bincount(unit, weights=influences[:, column], minlength=units)
+    squares = np.sum((sums - sums.mean(axis=0)) ** 2, axis=0)
+    errors = np.sqrt(squares * units / (units - 1.0))
+    return np.where(errors > LARGEST_ROUNDING, errors, 0.0)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some successive people and their rows of the path; `person` (rows,) counts from the first.
+
+    `next_day` (rows,) is when the row's weight stops, `is_last` marks a person's last row.
+    """
+
+    people: slice
+    rows: slice
+    person: IntArray
+    next_day: IntArray
+    is_last: BoolArray
+
+
+def _blocks(path: WeightPath) -> Iterator[_Block]:
+    """Yield people in order, as many at a time as have about `BLOCK_ROWS` rows or are as many."""
+    people = len(path.last_day)
+    ends = np.cumsum(np.bincount(path.person, minlength=people) + 1)
+    steps = np.arange(BLOCK_ROWS, ends[-1] + BLOCK_ROWS, BLOCK_ROWS)
+    bounds = np.unique(np.r_[0, np.minimum(np.searchsorted(ends, steps) + 1, people)])
+    cuts = np.searchsorted(path.person, bounds)
+    for first, after, start, stop in zip(bounds[:-1], bounds[1:], cuts[:-1], cuts[1:], strict=True):
+        rows = slice(int(start), int(stop))
+        person = path.person[rows]
+        is_last = path.last_row[person] == np.arange(start, stop)
+        next_day = np.r_[path.day[rows][1:], 0]
+        next_day = np.where(is_last, path.last_day[person] + 1, next_day)
+        yield _Block(slice(int(first), int(after)), rows, person - first, next_day, is_last)
+
+
+def _fitted(pair: ModelPair) -> list[tuple[HazardModel, int]]:
+    """Return the fitted models, each with where its rows begin among both models' rows."""
+    decisions, follow_up = pair
+    offset = 0 if decisions is None else decisions.height
+    both = ((decisions, 0), (follow_up, offset))
+    return [(model, first) for model, first in both if model is not None and model.fit is not None]
+
+
+def _last_events(path: WeightPath, adjoint: RiskAdjoint, people: IntArray) -> FloatArray:
+    """Return what a unit of weight in each person's ending adds to the risk (people x days)."""
+    ending, day = path.ending[people], np.maximum(path.last_day[people], 0)
+    added = np.where((ending == EVENT)[:, None], adjoint.events[day], 0.0)
+    return np.where((ending == COMPETING)[:, None], adjoint.competing[day], added)
+
+
+def _tails(
+    path: WeightPath, weights: FloatArray, adjoint: RiskAdjoint, block: _Block
+) -> FloatArray:
+    """Return what every row's weight adds to the risk while it lasts (rows x days)."""
+    at_risk = adjoint.at_risk_before
+    added = at_risk[block.next_day] - at_risk[path.day[block.rows]]
+    people = path.person[block.rows][block.is_last]
+    added[block.is_last] += _last_events(path, adjoint, people)
+    added *= weights[block.rows, None]
+    return added
+
+
+def _direct(path: WeightPath, adjoint: RiskAdjoint, block: _Block, tails: FloatArray) -> FloatArray:
+    """Return what each person of the block adds with the weights held (people x days)."""
+    own = np.arange(block.people.start, block.people.stop)
+    until = path.last_day[own] + 1
+    has_rows = path.last_row[own] >= 0
+    first = segment_starts(block.person)
+    until[has_rows] = path.day[block.rows][first]
+    direct: FloatArray = adjoint.at_risk_before[until]
+    alone = own[~has_rows]
+    direct[~has_rows] += _last_events(path, adjoint, alone)
+    if first.size:
+        direct[has_rows] += np.add.reduceat(tails, first, axis=0)
+    return direct
+
+
+def _onward(path: WeightPath, block: _Block, tails: FloatArray) -> FloatArray:
+    """Return for every row the sum of its own and the person's later tails (rows x days)."""
+    running = np.cumsum(tails, axis=0)
+    last = path.last_row[path.person[block.rows]] - block.rows.start
+    return np.asarray(running[last] - running + tails, dtype=np.float64)
+
+
+def _add_gradient(
+    gradient: FloatArray, model: HazardModel, source: IntArray, onward: FloatArray
+) -> None:
+    """Add sum of p x onward over the rows of the path that are the model's."""
+    own = np.flatnonzero((source >= 0) & (source < model.height))
+    if own.size == 0:
+        return
+    rows = source[own]
+    first, after = int(rows.min()), int(rows.max()) + 1
+    by_row = np.zeros((after - first, onward.shape[1]))
+    by_row[rows - first] = onward[own] * model.probability[rows, None]
+    gradient += model.rows.design.values[first:after].T @ by_row
+
+
+def _row_blocks(starts: IntArray, height: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of about `BLOCK_ROWS` rows that begin where a person does."""
+    wanted = np.searchsorted(starts, np.arange(0, height, BLOCK_ROWS))
+    bounds = np.unique(np.r_[starts[wanted[wanted < len(starts)]], height])
+    for first, after in pairwise(bounds):
+        yield int(first), int(after)
