@@ -39,15 +39,17 @@ BLOCK_ROWS: Final = 4096
 class BaselineHazard:
     """Increments of the cumulative hazard at the fit's means, at every event time.
 
-    times, strata, increments (m,); variance_increments (m,) : of the increments were the
-    coefficients known; mean_increments (m, k) : increments times mean covariates at risk, less
-    the fit's means.
+    times, strata, increments, event_weights (m,); variance_increments (m,) : of the increments
+    were the coefficients known; spared_increments (m,) : the part of these that ties spare events;
+    mean_increments (m, k) : increments times mean covariates at risk, less the fit's means.
     """
 
     times: FloatArray
     strata: IntArray
     increments: FloatArray
+    event_weights: FloatArray
     variance_increments: FloatArray
+    spared_increments: FloatArray
     mean_increments: FloatArray
 
 
@@ -81,6 +83,12 @@ class CoxFit:
         """Return the robust errors where there are clusters, else the model's: shape (k,)."""
         covariance = self.covariance if self.robust_covariance is None else self.robust_covariance
         return np.sqrt(np.diag(covariance))
+
+    def kept_residuals(self) -> FloatArray:
+        """Return the score residuals of clusters (clusters, k); raise where none were kept."""
+        if self.score_residuals is None:
+            raise ValueError("the fit kept no score residuals; it needs clusters, residuals=True")
+        return self.score_residuals
 
     @property
     def likelihood_ratio_test(self) -> float:
@@ -175,9 +183,7 @@ def fit_cox(
     )
 
 
-def _model(
-    rows: CountingRows, covariates: FloatArray, ties: str, names: tuple[str, ...]
-) -> _Model:
+def _model(rows: CountingRows, covariates: FloatArray, ties: str, names: tuple[str, ...]) -> _Model:
     if covariates.ndim != 2 or covariates.shape[0] != rows.exit.size or covariates.shape[1] == 0:
         raise ValueError(
             f"covariates need shape ({rows.exit.size}, at least 1), found {covariates.shape}"
@@ -198,9 +204,7 @@ def _scaled(covariates: FloatArray, sets: RiskSets) -> tuple[FloatArray, FloatAr
     """Return ones and centred covariates (k + 1, n), weighted means (k,) and spreads (k,)."""
     columns = np.empty((covariates.shape[1] + 1, sets.rows.size))
     columns[0] = 1.0
-    columns[1:] = (
-        covariates if covariates.shape[0] == sets.rows.size else covariates[sets.rows]
-    ).T
+    columns[1:] = (covariates if covariates.shape[0] == sets.rows.size else covariates[sets.rows]).T
     total = sets.weights.sum()
     means = columns[1:] @ sets.weights / total
     columns[1:] -= means[:, None]
@@ -291,7 +295,7 @@ def _hazard(model: _Model, risks: FloatArray) -> tuple[_Hazard, float]:
     squared = inverse / remaining
 
     def per_time(terms: FloatArray) -> FloatArray:
-        return np.bincount(place, terms, minlength=total.size)
+        return np.asarray(np.bincount(place, terms, minlength=total.size), dtype=np.float64)
 
     hazard = _Hazard(
         hazard=per_time(inverse),
@@ -339,7 +343,7 @@ def _maximise(model: _Model, null: _Point) -> tuple[FloatArray, _Point, int]:
     coefficients, point = np.zeros(len(model.names)), null
     for iteration in range(1, MOST_ITERATIONS + 1):
         _check_finite_maximum(model, point, null, coefficients)
-        step = np.linalg.solve(point.information, point.gradient)
+        step = np.asarray(np.linalg.solve(point.information, point.gradient), dtype=np.float64)
         if np.max(np.abs(step)) <= LARGEST_LAST_STEP:
             return coefficients + step, point, iteration
         coefficients, point = _climb(model, coefficients, point, step)
@@ -410,9 +414,7 @@ def _cluster_scores(model: _Model, point: _Point, clusters: IntArray) -> FloatAr
 
 def _mean_increments(hazard: _Hazard) -> FloatArray:
     """Return the hazard's increments times the mean covariates of those at risk (m, k)."""
-    increments: FloatArray = (
-        hazard.at_risk * hazard.q0[:, None] - hazard.tied * hazard.q1[:, None]
-    )
+    increments: FloatArray = hazard.at_risk * hazard.q0[:, None] - hazard.tied * hazard.q1[:, None]
     return increments
 
 
@@ -432,6 +434,8 @@ def _baseline(model: _Model, hazard: _Hazard) -> BaselineHazard:
         times=model.sets.times,
         strata=model.sets.strata,
         increments=hazard.hazard,
+        event_weights=model.sets.event_weight,
         variance_increments=hazard.q0,
+        spared_increments=hazard.q1,
         mean_increments=_mean_increments(hazard) * model.spreads,
     )

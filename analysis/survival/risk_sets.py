@@ -84,7 +84,9 @@ def risk_sets(rows: CountingRows, *, efron: bool) -> RiskSets:
     event_rows = np.flatnonzero(is_event)
     event_place = last[event_rows] - 1
     count = np.bincount(event_place, minlength=event_keys.size)
-    weight = np.bincount(event_place, weights[event_rows], minlength=event_keys.size)
+    weight: FloatArray = np.bincount(
+        event_place, weights[event_rows], minlength=event_keys.size
+    ).astype(np.float64)
     terms = count if efron else np.ones_like(count)
     term_place = np.repeat(np.arange(event_keys.size), terms)
     nth = np.arange(term_place.size) - np.repeat(np.cumsum(terms) - terms, terms)

@@ -8,7 +8,6 @@ import pytest
 
 from analysis.survival.counting import counting_rows
 from analysis.survival.cox import CoxFit, fit_cox
-from analysis.survival.refusal import NotEstimableError
 from tests.survival.references import (
     COX,
     RECURRENT,
