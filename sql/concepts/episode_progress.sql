@@ -3,7 +3,8 @@
 --          stages were worked and completed in the end, and whether stage 4 or 5 was ever worked
 --          before the exit of stage 1 (pain) was met. session_stages is the set of the sessions'
 --          own stages, worked_set also holds their further stages; sets are sums of 1, 2, 4, 8, 16
---          for the stages 1 to 5.
+--          for the stages 1 to 5. moves is the set of all steps from a session's stage to the
+--          next one's: the sum of 2 to the power 5 * (stage left - 1) + (stage entered - 1).
 -- Grain:   one row for each episode with an attended session
 -- Reads:   concepts.session_progress
 -- Source:  study definitions, "Adherence, session by session"
@@ -13,9 +14,10 @@ WITH totals AS (
         count(*) AS attended_sessions,
         min(day) AS first_session_day,
         max(day) AS last_session_day,
-        bit_or(stage_bit) AS session_stages,
+        bit_or(CAST(1 AS TINYINT) << (stage - 1)) AS session_stages,
         bit_or(worked_set) AS worked_set,
         bit_or(completed_set) AS completed_set,
+        bit_or(CAST(1 AS INTEGER) << (5 * previous_stage + stage - 6)) AS moves,
         bool_or((worked_set & 24) <> 0 AND (completed_set & 1) = 0) AS load_before_pain_exit
     FROM concepts.session_progress
     GROUP BY episode_key
@@ -29,6 +31,7 @@ SELECT
     session_stages,
     worked_set,
     completed_set,
+    coalesce(moves, 0) AS moves,
     load_before_pain_exit,
     CASE WHEN (completed_set & 1) <> 0 THEN 1 ELSE 0 END
     + CASE WHEN (completed_set & 2) <> 0 THEN 1 ELSE 0 END

@@ -12,40 +12,58 @@
 --            from_4 is the best of ranks 4 and 5 from here on: the largest sessions_4 - sessions_5
 --            at any later moment, less sessions_4 now, plus all sessions of rank 5.
 --          The longest ordered part is the largest up_to_3 + from_4 at any moment.
+--          The five counts of a run are carried along in one number, by powers of 4096 (see
+--          concepts.session_progress), here by rank instead of by stage.
 -- Grain:   one row for each order and episode whose sessions ever fall back in rank; where they
 --          never do, no pair is in inversion and the longest ordered part is the whole episode
--- Reads:   concepts.stage_runs, protocol.stage_order
+-- Reads:   concepts.stage_runs, concepts.episode_progress, protocol.stage_order
 -- Source:  Schensted C. Longest increasing and decreasing subsequences. Can J Math 1961;13:179
-WITH ranks AS (
+WITH places AS (
     SELECT
         order_number,
-        max(CASE stage WHEN 1 THEN stage_rank END) AS rank_1,
-        max(CASE stage WHEN 2 THEN stage_rank END) AS rank_2,
-        max(CASE stage WHEN 3 THEN stage_rank END) AS rank_3,
-        max(CASE stage WHEN 4 THEN stage_rank END) AS rank_4,
-        max(CASE stage WHEN 5 THEN stage_rank END) AS rank_5
+        stage,
+        stage_rank,
+        CASE stage_rank
+            WHEN 1 THEN 1
+            WHEN 2 THEN 4096
+            WHEN 3 THEN 16777216
+            WHEN 4 THEN 68719476736
+            ELSE 281474976710656
+        END AS place
     FROM protocol.stage_order
+),
+
+order_places AS (
+    SELECT
+        order_number,
+        max(CASE stage WHEN 1 THEN place END) AS place_1,
+        max(CASE stage WHEN 2 THEN place END) AS place_2,
+        max(CASE stage WHEN 3 THEN place END) AS place_3,
+        max(CASE stage WHEN 4 THEN place END) AS place_4,
+        max(CASE stage WHEN 5 THEN place END) AS place_5
+    FROM places
     GROUP BY order_number
 ),
 
+-- The steps from a stage to one of lower rank, as a set of moves.
 falls AS (
     SELECT
         later.order_number,
-        earlier.stage AS previous_stage,
-        later.stage
+        bit_or(1 << (5 * earlier.stage + later.stage - 6)) AS falling_moves
     FROM protocol.stage_order AS later
     INNER JOIN protocol.stage_order AS earlier
         ON later.order_number = earlier.order_number
     WHERE earlier.stage_rank > later.stage_rank
+    GROUP BY later.order_number
 ),
 
 fallen AS (
-    SELECT DISTINCT
+    SELECT
         falls.order_number,
-        runs.episode_key
-    FROM concepts.stage_runs AS runs
+        episodes.episode_key
+    FROM concepts.episode_progress AS episodes
     INNER JOIN falls
-        ON runs.previous_stage = falls.previous_stage AND runs.stage = falls.stage
+        ON (episodes.moves & falls.falling_moves) <> 0
 ),
 
 ranked AS (
@@ -54,39 +72,34 @@ ranked AS (
         fallen.episode_key,
         runs.run_start,
         runs.sessions_count,
-        orders.stage_rank,
-        CASE ranks.rank_1 WHEN 1 THEN runs.sessions_stage_1 ELSE 0 END
-        + CASE ranks.rank_2 WHEN 1 THEN runs.sessions_stage_2 ELSE 0 END
-        + CASE ranks.rank_3 WHEN 1 THEN runs.sessions_stage_3 ELSE 0 END
-        + CASE ranks.rank_4 WHEN 1 THEN runs.sessions_stage_4 ELSE 0 END
-        + CASE ranks.rank_5 WHEN 1 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_1,
-        CASE ranks.rank_1 WHEN 2 THEN runs.sessions_stage_1 ELSE 0 END
-        + CASE ranks.rank_2 WHEN 2 THEN runs.sessions_stage_2 ELSE 0 END
-        + CASE ranks.rank_3 WHEN 2 THEN runs.sessions_stage_3 ELSE 0 END
-        + CASE ranks.rank_4 WHEN 2 THEN runs.sessions_stage_4 ELSE 0 END
-        + CASE ranks.rank_5 WHEN 2 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_2,
-        CASE ranks.rank_1 WHEN 3 THEN runs.sessions_stage_1 ELSE 0 END
-        + CASE ranks.rank_2 WHEN 3 THEN runs.sessions_stage_2 ELSE 0 END
-        + CASE ranks.rank_3 WHEN 3 THEN runs.sessions_stage_3 ELSE 0 END
-        + CASE ranks.rank_4 WHEN 3 THEN runs.sessions_stage_4 ELSE 0 END
-        + CASE ranks.rank_5 WHEN 3 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_3,
-        CASE ranks.rank_1 WHEN 4 THEN runs.sessions_stage_1 ELSE 0 END
-        + CASE ranks.rank_2 WHEN 4 THEN runs.sessions_stage_2 ELSE 0 END
-        + CASE ranks.rank_3 WHEN 4 THEN runs.sessions_stage_3 ELSE 0 END
-        + CASE ranks.rank_4 WHEN 4 THEN runs.sessions_stage_4 ELSE 0 END
-        + CASE ranks.rank_5 WHEN 4 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_4,
-        CASE ranks.rank_1 WHEN 5 THEN runs.sessions_stage_1 ELSE 0 END
-        + CASE ranks.rank_2 WHEN 5 THEN runs.sessions_stage_2 ELSE 0 END
-        + CASE ranks.rank_3 WHEN 5 THEN runs.sessions_stage_3 ELSE 0 END
-        + CASE ranks.rank_4 WHEN 5 THEN runs.sessions_stage_4 ELSE 0 END
-        + CASE ranks.rank_5 WHEN 5 THEN runs.sessions_stage_5 ELSE 0 END AS sessions_5
+        places.stage_rank,
+        runs.sessions_stage_1 * order_places.place_1
+        + runs.sessions_stage_2 * order_places.place_2
+        + runs.sessions_stage_3 * order_places.place_3
+        + runs.sessions_stage_4 * order_places.place_4
+        + runs.sessions_stage_5 * order_places.place_5 AS sessions_by_rank
     FROM concepts.stage_runs AS runs
     INNER JOIN fallen
         ON runs.episode_key = fallen.episode_key
-    INNER JOIN ranks
-        ON fallen.order_number = ranks.order_number
-    INNER JOIN protocol.stage_order AS orders
-        ON fallen.order_number = orders.order_number AND runs.stage = orders.stage
+    INNER JOIN order_places
+        ON fallen.order_number = order_places.order_number
+    INNER JOIN places
+        ON fallen.order_number = places.order_number AND runs.stage = places.stage
+),
+
+counted AS (
+    SELECT
+        order_number,
+        episode_key,
+        run_start,
+        sessions_count,
+        stage_rank,
+        CAST(sessions_by_rank % 4096 AS INTEGER) AS sessions_1,
+        CAST(sessions_by_rank // 4096 % 4096 AS INTEGER) AS sessions_2,
+        CAST(sessions_by_rank // 16777216 % 4096 AS INTEGER) AS sessions_3,
+        CAST(sessions_by_rank // 68719476736 % 4096 AS INTEGER) AS sessions_4,
+        CAST(sessions_by_rank // 281474976710656 AS INTEGER) AS sessions_5
+    FROM ranked
 ),
 
 -- What is left of a run: pairs of its sessions with earlier ones, and the counts compared.
@@ -117,7 +130,7 @@ compared AS (
                 ELSE sessions_5
             END
         ) AS unequal_pairs
-    FROM ranked
+    FROM counted
 ),
 
 both_ends AS (

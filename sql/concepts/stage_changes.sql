@@ -3,8 +3,7 @@
 --          before it, by the primary order. The change has evidence when the session before it
 --          says, measured or attested as the protocol counts, whether the exit of the stage left
 --          was met.
--- Grain:   one row for each episode with an attended session
--- Kind:    view
+-- Grain:   one row for each episode that ever moved on
 -- Reads:   concepts.session_progress, protocol.parameters, protocol.stage_order
 -- Source:  study definitions, "Gates"
 WITH rises AS (
@@ -20,10 +19,10 @@ WITH rises AS (
 
 SELECT
     sessions.episode_key,
-    count(rises.stage) AS stage_changes,
-    count(CASE WHEN rises.stage IS NOT NULL AND sessions.previous_has_exit_evidence THEN 1 END)
+    CAST(count(*) AS INTEGER) AS stage_changes,
+    CAST(count(CASE WHEN sessions.previous_has_exit_evidence THEN 1 END) AS INTEGER)
         AS stage_changes_with_evidence
 FROM concepts.session_progress AS sessions
-LEFT JOIN rises
+INNER JOIN rises
     ON sessions.previous_stage = rises.previous_stage AND sessions.stage = rises.stage
 GROUP BY sessions.episode_key

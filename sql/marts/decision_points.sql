@@ -2,7 +2,7 @@
 -- Meaning: Attended sessions up to and including the first violation, as long as some stage still
 --          waited for another to be completed. stage_due is the lowest-ranked stage not completed
 --          before the session (of equal rank, the lowest number), visits_in_stage how many
---          earlier sessions were of that stage.
+--          earlier sessions worked it, as their stage or as a further one.
 -- Grain:   one row for each order, episode of the study population and such session
 -- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
 --          concepts.study_population, protocol.orders, protocol.stage_order
@@ -36,13 +36,13 @@ possible AS (
         sessions.session_number,
         sessions.day,
         due.stage_due,
-        CASE due.stage_due
-            WHEN 1 THEN sessions.earlier_1_to_3 % 1000000
-            WHEN 2 THEN sessions.earlier_1_to_3 // 1000000 % 1000000
-            WHEN 3 THEN sessions.earlier_1_to_3 // 1000000000000
-            WHEN 4 THEN sessions.earlier_4_to_5 % 1000000
-            ELSE sessions.earlier_4_to_5 // 1000000
-        END AS visits_in_stage,
+        sessions.earlier_visits // CASE due.stage_due
+            WHEN 1 THEN 1
+            WHEN 2 THEN 4096
+            WHEN 3 THEN 16777216
+            WHEN 4 THEN 68719476736
+            ELSE 281474976710656
+        END % 4096 AS visits_in_stage,
         sessions.pain_nrs,
         sessions.last_pain_nrs
     FROM concepts.session_progress AS sessions

@@ -7,6 +7,7 @@
 --          without its further stages, violations by all stages worked. All measures are null or
 --          zero for an episode without an attended session.
 -- Grain:   one row for each accepted episode and order
+-- Kind:    view
 -- Reads:   core.episodes, protocol.orders, concepts.episode_progress, concepts.first_violations,
 --          concepts.order_departures, concepts.stage_sets
 -- Source:  study definitions, "Adherence, session by session"

@@ -3,6 +3,7 @@
 --          the protocol's horizon. followed_days ends at the first of re-injury, competing event,
 --          last known status and horizon; is_event says that it ends in the re-injury.
 -- Grain:   one row for each accepted episode
+-- Kind:    view
 -- Reads:   concepts.outcomes, core.episodes
 -- Source:  study definitions, "Outcome"
 SELECT

@@ -8,9 +8,9 @@
 --          the month's last day to the latest day that any record is sure to reach, counted from
 --          the first day of its month. clinic_id is null for all clinics together.
 -- Grain:   one row for each clinic (and all) and month of start, of the study population
--- Reads:   marts.episode_baseline, marts.episode_adherence, marts.episode_outcomes,
+-- Reads:   marts.episode_baseline, concepts.first_violations, concepts.outcomes,
 --          concepts.stage_changes, core.episodes, core.sessions, core.followups, core.events,
---          protocol.parameters
+--          protocol.parameters, protocol.orders
 -- Source:  study definitions, "Adherence, session by session" and "Outcome"
 WITH bookings AS (
     SELECT
@@ -55,7 +55,7 @@ judged AS (
         baseline.clinic_id,
         baseline.start_month,
         baseline.patient_key,
-        adherence.first_violation_day IS NOT NULL AS is_violated,
+        violations.episode_key IS NOT NULL AS is_violated,
         coalesce(changes.stage_changes, 0) AS stage_changes,
         coalesce(changes.stage_changes_with_evidence, 0) AS stage_changes_with_evidence,
         coalesce(bookings.sessions_booked, 0) AS sessions_booked,
@@ -79,12 +79,14 @@ judged AS (
         ) AS is_known_at_horizon
     FROM marts.episode_baseline AS baseline
     CROSS JOIN protocol.parameters AS parameters
-    INNER JOIN marts.episode_adherence AS adherence
-        ON
-            baseline.episode_key = adherence.episode_key
-            AND parameters.primary_order = adherence.order_name
-    INNER JOIN marts.episode_outcomes AS outcomes
+    INNER JOIN protocol.orders AS orders
+        ON parameters.primary_order = orders.order_name
+    INNER JOIN concepts.outcomes AS outcomes
         ON baseline.episode_key = outcomes.episode_key
+    LEFT JOIN concepts.first_violations AS violations
+        ON
+            baseline.episode_key = violations.episode_key
+            AND orders.order_number = violations.order_number
     LEFT JOIN concepts.stage_changes AS changes
         ON baseline.episode_key = changes.episode_key
     LEFT JOIN bookings

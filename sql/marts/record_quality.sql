@@ -13,8 +13,8 @@ WITH units AS (
         population.clinic_id,
         grouping(population.clinic_id) AS is_network,
         sum(progress.attended_sessions) AS stage_known,
-        sum(changes.stage_changes) AS stage_changes,
-        sum(changes.stage_changes_with_evidence) AS stage_changes_with_evidence,
+        sum(coalesce(changes.stage_changes, 0)) AS stage_changes,
+        sum(coalesce(changes.stage_changes_with_evidence, 0)) AS stage_changes_with_evidence,
         count(*) AS episodes,
         count(DISTINCT population.patient_key) AS patients,
         count(
@@ -29,10 +29,10 @@ WITH units AS (
     FROM concepts.study_population AS population
     INNER JOIN concepts.episode_progress AS progress
         ON population.episode_key = progress.episode_key
-    INNER JOIN concepts.stage_changes AS changes
-        ON population.episode_key = changes.episode_key
     INNER JOIN concepts.outcomes AS outcomes
         ON population.episode_key = outcomes.episode_key
+    LEFT JOIN concepts.stage_changes AS changes
+        ON population.episode_key = changes.episode_key
     CROSS JOIN protocol.parameters AS parameters
     WHERE population.is_in_study
     GROUP BY GROUPING SETS ((population.clinic_id), ())

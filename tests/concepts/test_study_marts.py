@@ -70,6 +70,15 @@ def test_decisions_end_when_no_stage_waits_any_more() -> None:
     ]
 
 
+def test_a_visit_in_the_stage_due_is_any_earlier_session_that_worked_it() -> None:
+    assert decisions("1+2[1], 2, 2[2], 3") == [
+        (1, 1, 0, False),
+        (2, 2, 1, False),
+        (3, 2, 2, False),
+        (4, 3, 0, False),
+    ]
+
+
 def test_the_stage_due_is_the_orders() -> None:
     assert decisions("1[1], 3, 3[3], 2", "alt23") == [
         (1, 1, 0, False),
