@@ -3,15 +3,19 @@
 For every scenario, simulated registries of other seeds go through the whole study, unsealed: bias,
 empirical and estimated standard error of the primary risk difference, coverage of its interval and
 share of registries sealed, each with its Monte Carlo error (Morris, White and Crowther 2019).
+`--primary-only` leaves controls and gates out and draws many registries from one simulated world:
+its patients are dealt out at random, so that the truth and the marts are made once a world.
 
     python -m benchmarks.coverage --registries 20 --episodes 20000 --scenario null
+    python -m benchmarks.coverage --registries 1000 --episodes 3000 --primary-only \\
+        --intervals influence --scenario null
 """
 
 import argparse
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import analysis  # noqa: F401 - before numpy, so that matrix products keep to one thread
 
@@ -19,12 +23,13 @@ import analysis  # noqa: F401 - before numpy, so that matrix products keep to on
 import numpy as np
 import polars as pl
 
-from analysis.contracts.protocol import Protocol, load_protocol
+from analysis.contracts.protocol import INTERVAL_METHODS, Protocol, load_protocol
+from analysis.emulation.emulation import Emulation
 from analysis.simulation import SCENARIOS, simulate_registry
 from analysis.study import StudyTables
 from analysis.study.gates import failing
 from analysis.study.rows import NATURAL, STRICT
-from analysis.study.study import OpenStudy, open_study
+from analysis.study.study import open_study, primary_analysis
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 
@@ -63,14 +68,51 @@ def run_registry(scenario: str, episodes: int, seed: int, protocol: Protocol) ->
     started = time.perf_counter()
     study = open_study(tables, protocol)
     truth = float(simulated.truth["risk_difference"])
-    return _registry(study, truth, time.perf_counter() - started)
-
-
-def _registry(study: OpenStudy, truth: float, seconds: float) -> Registry:
     closed_by = tuple(gate.gate for gate in failing(study.gates))
-    if study.primary.emulation is None:
+    return _registry(study.primary.emulation, truth, closed_by, time.perf_counter() - started)
+
+
+def run_world(
+    scenario: str, episodes: int, registries: int, seed: int, protocol: Protocol
+) -> Iterator[Registry]:
+    """Simulate one world and yield the primary analysis of each registry drawn from it."""
+    simulated = simulate_registry(
+        episodes=episodes * registries, clinics=9, seed=seed, scenario=scenario
+    )
+    truth = float(simulated.truth["risk_difference"])
+    whole = study_tables(simulated.tables, protocol)
+    for tables in dealt_out(whole, registries, seed):
+        started = time.perf_counter()
+        found = primary_analysis(tables, protocol).emulation
+        yield _registry(found, truth, (), time.perf_counter() - started)
+
+
+def dealt_out(tables: StudyTables, hands: int, seed: int) -> Iterator[StudyTables]:
+    """Yield the tables of equal shares of the patients, at random; clinics' records are of all."""
+    people = tables.baseline.select("episode_id", "episode_key", "patient_key")
+    patients = people["patient_key"].unique().sort().sample(fraction=1.0, shuffle=True, seed=seed)
+    hand = pl.DataFrame({"patient_key": patients}).with_row_index("hand")
+    people = people.join(hand.with_columns(pl.col("hand") % hands), on="patient_key")
+    for number in range(hands):
+        own = people.filter(pl.col("hand") == number)
+        yield StudyTables(
+            **{each.name: _of(getattr(tables, each.name), own) for each in fields(StudyTables)}
+        )
+
+
+def _of(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    for key in ("episode_key", "episode_id"):
+        if key in rows.columns:
+            return rows.join(people.select(key), on=key, how="semi", maintain_order="left")
+    return rows
+
+
+def _registry(
+    emulation: Emulation | None, truth: float, closed_by: tuple[str, ...], seconds: float
+) -> Registry:
+    if emulation is None:
         return Registry(np.nan, np.nan, np.nan, np.nan, truth, closed_by, seconds)
-    found = study.primary.emulation.difference(STRICT, NATURAL)
+    found = emulation.difference(STRICT, NATURAL)
     return Registry(
         found.value, found.standard_error, found.low, found.high, truth, closed_by, seconds
     )
@@ -104,6 +146,30 @@ def _binomial_error(share: float, count: int) -> float:
     return float(np.sqrt(share * (1 - share) / count))
 
 
+def run_registries(scenario: str, wanted: argparse.Namespace) -> Iterator[Registry]:
+    """Yield the registries of a scenario, one after the other."""
+    protocol = _protocol(wanted)
+    if not wanted.primary_only:
+        for number in range(wanted.registries):
+            yield run_registry(scenario, wanted.episodes, wanted.first_seed + number, protocol)
+        return
+    sizes = [
+        min(wanted.per_world, wanted.registries - done)
+        for done in range(0, wanted.registries, wanted.per_world)
+    ]
+    for number, size in enumerate(sizes):
+        yield from run_world(scenario, wanted.episodes, size, wanted.first_seed + number, protocol)
+
+
+def _protocol(wanted: argparse.Namespace) -> Protocol:
+    protocol = load_protocol()
+    return replace(
+        protocol,
+        bootstrap=replace(protocol.bootstrap, replicates=wanted.replicates),
+        intervals=replace(protocol.intervals, method=wanted.intervals),
+    )
+
+
 def main() -> None:
     """Run the study over simulated registries and print one line a scenario."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
@@ -111,18 +177,14 @@ def main() -> None:
     parser.add_argument("--registries", type=int, default=20)
     parser.add_argument("--episodes", type=int, default=20_000)
     parser.add_argument("--replicates", type=int, default=200)
+    parser.add_argument("--intervals", choices=INTERVAL_METHODS, default="bootstrap")
+    parser.add_argument("--primary-only", action="store_true")
+    parser.add_argument("--per-world", type=int, default=20, help="registries drawn from a world")
     parser.add_argument("--first-seed", type=int, default=1_000)
     wanted = parser.parse_args()
-    protocol = load_protocol()
-    bootstrap = replace(protocol.bootstrap, replicates=wanted.replicates)
-    protocol = replace(protocol, bootstrap=bootstrap)
     print(HEAD, flush=True)
     for scenario in wanted.scenario:
-        registries = [
-            run_registry(scenario, wanted.episodes, wanted.first_seed + number, protocol)
-            for number in range(wanted.registries)
-        ]
-        print(summary(scenario, registries), flush=True)
+        print(summary(scenario, list(run_registries(scenario, wanted))), flush=True)
 
 
 if __name__ == "__main__":

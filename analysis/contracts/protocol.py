@@ -56,6 +56,7 @@ FOLLOW_UP_COVARIATES: Final = (
     "contact_kind",
     "day",
 )
+INTERVAL_METHODS: Final = ("bootstrap", "influence", "both")
 SMALLEST_COUNT_FLOOR: Final = 11
 ROUNDING_BASE_FLOOR: Final = 5
 LARGEST_PROTOCOL_BYTES: Final = 1_000_000
@@ -167,6 +168,17 @@ class Bootstrap:
 
 
 @dataclass(frozen=True)
+class Intervals:
+    """Whether standard errors come from resamples, from influence functions, or from both.
+
+    With both, estimates stand on the resamples and tell the other error as well.
+    """
+
+    method: str = _entry(OneOf(INTERVAL_METHODS))
+    negative_controls: str = _entry(OneOf(INTERVAL_METHODS))
+
+
+@dataclass(frozen=True)
 class Gates:
     """Limits beyond which the study gives no verdict; shares and differences from 0 to 1."""
 
@@ -212,6 +224,7 @@ class Protocol:
     follow_up_model: FollowUpModel
     weights: Weights
     bootstrap: Bootstrap
+    intervals: Intervals
     gates: Gates
     disclosure: Disclosure
     tolerance: Tolerance
@@ -249,6 +262,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "follow_up_model": FollowUpModel,
     "weights": Weights,
     "bootstrap": Bootstrap,
+    "intervals": Intervals,
     "gates": Gates,
     "disclosure": Disclosure,
     "tolerance": Tolerance,

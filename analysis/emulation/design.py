@@ -7,6 +7,7 @@ dropped, so that a constant covariate is harmless and never a singular matrix.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final, Protocol
 
 import numpy as np
@@ -192,7 +193,7 @@ def _without_repeats(columns: Sequence[FloatArray], kept: Sequence[int]) -> list
     seen: set[bytes] = set()
     unique = []
     for j in kept:
-        content = np.ascontiguousarray(columns[j]).tobytes()
+        content = blake2b(np.ascontiguousarray(columns[j]).data).digest()
         if content not in seen:
             seen.add(content)
             unique.append(j)

@@ -122,6 +122,13 @@ def open_study(
     return OpenStudy(population, cohort, primary, controls, gates, protocol)
 
 
+def primary_analysis(tables: StudyTables, protocol: Protocol) -> Analysis:
+    """Return the primary analysis alone, unsealed; for registries whose truth is known."""
+    population = study_population(tables, protocol)
+    cohort = population.cohort(protocol.outcome.event, protocol.outcome.competing)
+    return _primary(tables, population, cohort, protocol, _silent)
+
+
 def sealed(study: OpenStudy) -> StudyResult:
     """Return the results that may be written: without numbers where a gate does not pass."""
     primary, gates = study.primary, study.gates
@@ -149,7 +156,10 @@ def _primary(
     progress: Callable[[str], None],
 ) -> Analysis:
     try:
-        emulation = _emulation(tables, population, cohort, protocol, progress)
+        method = protocol.intervals.method
+        emulation = _emulation(
+            tables, population, cohort, protocol, intervals=method, progress=progress
+        )
     except NotEstimableError as refusal:
         return Analysis(None, str(refusal), ())
     return Analysis(emulation, "", _balances(emulation, population, protocol))
@@ -160,6 +170,8 @@ def _emulation(
     population: Population,
     cohort: Cohort,
     protocol: Protocol,
+    *,
+    intervals: str,
     progress: Callable[[str], None],
 ) -> Emulation:
     if cohort.units < FEWEST_PATIENTS:
@@ -175,15 +187,20 @@ def _emulation(
         raise NotEstimableError("There is no session at which advancing early was possible.")
     strict = Strategy(STRICT, population.violated_on, decisions)
     follow_up = follow_up_rows(tables, population, cohort, protocol)
-    settings = Settings(
+    natural = natural_course(cohort.people, NATURAL)
+    settings = _settings(protocol, intervals)
+    return emulate(cohort, (strict, natural), follow_up, settings, progress=progress)
+
+
+def _settings(protocol: Protocol, intervals: str) -> Settings:
+    return Settings(
         precision=protocol.weights.ridge_precision,
         truncation_quantile=protocol.weights.truncation_quantile,
         replicates=protocol.bootstrap.replicates,
         seed=protocol.bootstrap.seed,
         level=protocol.bootstrap.interval_level,
+        intervals=intervals,
     )
-    natural = natural_course(cohort.people, NATURAL)
-    return emulate(cohort, (strict, natural), follow_up, settings, progress=progress)
 
 
 def _controls(
@@ -201,7 +218,10 @@ def _controls(
             progress(f"{kind}: {step}")
 
         try:
-            emulation = _emulation(tables, population, cohort, protocol, say)
+            method = protocol.intervals.negative_controls
+            emulation = _emulation(
+                tables, population, cohort, protocol, intervals=method, progress=say
+            )
             controls.append(ControlEstimate(kind, events, emulation, ""))
         except NotEstimableError as refusal:
             controls.append(ControlEstimate(kind, events, None, str(refusal)))

@@ -32,6 +32,8 @@ def test_the_shipped_presets_are_the_studys() -> None:
         "partial": ((1,), (2, 3), (4,), (5,)),
     }
     assert protocol.disclosure.smallest_count == 11
+    assert protocol.intervals.method == "bootstrap"
+    assert protocol.intervals.negative_controls == "influence"
 
 
 def test_an_order_says_which_stages_must_be_completed_before_each() -> None:
@@ -94,6 +96,10 @@ def test_the_hash_follows_the_meaning_and_not_the_spelling() -> None:
             """unit must be the domain's "{score}", found "mm\"""",
         ),
         ("[deviation_model]\ncovariates = ['pian']", 'does not know "pian"; did you mean pain?'),
+        (
+            "[intervals]\nmethod = 'bootstap'",
+            'method does not know "bootstap"; did you mean bootstrap?',
+        ),
         ("[gates]\ndetectable_power = 1.5", "detectable_power must be from 0 to 1, found 1.5"),
         ("[gates]\ndetectable_power = nan", "must be from 0 to 1, found nan"),
         ("[gates]\ndetectable_power = -inf", "must be from 0 to 1, found -inf"),

@@ -260,3 +260,21 @@ def test_every_gate_reason_is_a_sentence_with_what_is_needed(closed):
 def test_the_shipped_gates_seal_a_small_registry():
     result = analyse_study(only_some(simulated(), 100), quick_protocol())
     assert primary_verdict(result)[0] == CANNOT
+
+
+def test_intervals_by_influences_need_no_resamples():
+    protocol = open_protocol()
+    by_influence = replace(protocol, intervals=replace(protocol.intervals, method="influence"))
+    linear, drawn = (
+        open_study(simulated(), each).primary.emulation for each in (by_influence, protocol)
+    )
+    one, other = (each.difference("strict", "natural") for each in (linear, drawn))
+    assert len(linear["strict"].draws) == 0
+    assert one.value == other.value
+    assert one.standard_error == pytest.approx(other.standard_error, rel=0.6)
+
+
+def test_the_controls_are_told_by_influences_and_the_primary_by_resamples():
+    study = open_study(simulated(), open_protocol())
+    assert study.primary.emulation["strict"].influence is None
+    assert all(len(each.emulation["strict"].draws) == 0 for each in study.controls)
