@@ -8,12 +8,17 @@ changes, so sums over those at risk are running sums of differences: the work is
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from analysis.emulation.arrays import FloatArray, IntArray
 from analysis.emulation.cohort import COMPETING, EVENT
 from analysis.emulation.weights import WeightPath
+from analysis.survival.incidence import Steps, risk_errors, steps_of_sums
+
+# Weights are at least 1, so less than this at risk is what rounding leaves of nobody.
+LEAST_AT_RISK: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,16 +71,9 @@ def at_risk_counts(path: WeightPath) -> IntArray:
 
 def incidence(sums: DailySums) -> Incidence:
     """Return the cumulative incidence from the weighted sums; flat where nobody is at risk."""
-    anyone = sums.at_risk > 0.5
-    at_risk = np.where(anyone, sums.at_risk, 1.0)
-    event_hazard = np.where(anyone, sums.events / at_risk, 0.0)
-    competing_hazard = np.where(anyone, sums.competing / at_risk, 0.0)
-    remaining = np.clip(1.0 - event_hazard - competing_hazard, 0.0, 1.0)
-    survival: FloatArray = np.cumprod(remaining, dtype=np.float64)
-    before = np.r_[1.0, survival[:-1]]
-    return Incidence(
-        np.cumsum(before * event_hazard), survival, np.cumsum(before * competing_hazard)
-    )
+    steps = _steps(sums)
+    competing_hazard = steps.leaving_hazard - steps.event_hazard
+    return Incidence(steps.expected, steps.survival, np.cumsum(steps.before * competing_hazard))
 
 
 def aalen_johansen(
@@ -104,32 +102,14 @@ def unweighted_path(last_day: IntArray, ending: IntArray, horizon: int) -> Weigh
 def risk_standard_errors(
     last_day: IntArray, ending: IntArray, horizon: int
 ) -> tuple[Incidence, FloatArray]:
-    """Return the unweighted incidence and the standard error of its risk on every day (days,).
+    """Return the unweighted incidence and the standard error of its risk on every day (days,)."""
+    sums = daily_sums(unweighted_path(last_day, ending, horizon), np.empty(0))
+    return incidence(sums), risk_errors(_steps(sums))
 
-    The delta method over the days' multinomial counts, which is the infinitesimal jackknife and
-    Greenwood's formula where nothing competes (Andersen et al. 1993, section IV.4).
-    """
-    path = unweighted_path(last_day, ending, horizon)
-    sums = daily_sums(path, np.empty(0))
-    curve = incidence(sums)
-    at_risk = np.maximum(sums.at_risk, 1.0)
-    event_hazard, any_hazard = sums.events / at_risk, (sums.events + sums.competing) / at_risk
-    before = np.r_[1.0, curve.survival[:-1]]
-    variance = np.zeros(horizon + 1)
-    remaining = np.where(any_hazard < 1.0, 1.0 - any_hazard, 1.0)
-    for day in range(horizon + 1):
-        past = slice(0, day + 1)
-        later = curve.risk[day] - curve.risk[past]
-        to_event = before[past] - later / remaining[past]
-        to_competing = -later / remaining[past]
-        mean = to_event * event_hazard[past] + to_competing * (any_hazard - event_hazard)[past]
-        spread = (
-            to_event**2 * event_hazard[past]
-            + to_competing**2 * (any_hazard - event_hazard)[past]
-            - mean**2
-        )
-        variance[day] = float(np.sum(spread / at_risk[past]))
-    return curve, np.sqrt(np.maximum(variance, 0.0))
+
+def _steps(sums: DailySums) -> Steps:
+    leaving = sums.events + sums.competing
+    return steps_of_sums(sums.at_risk, sums.events, leaving, least=LEAST_AT_RISK)
 
 
 def _increments(path: WeightPath, weights: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ import polars as pl
 
 from analysis.contracts.protocol import STAGES, Protocol
 from analysis.contracts.results import CLINIC, NETWORK, conform, empty
-from analysis.outcomes.incidence import CENSORED, COMPETING, EVENT, cumulative_incidence
+from analysis.survival.incidence import CENSORED, COMPETING, EVENT, cumulative_incidence
 
 UNIT: Final = ("unit_kind", "unit_name")
 

@@ -41,7 +41,7 @@ class Steps:
     @property
     def survival(self) -> FloatArray:
         """Return the share who have not left after each step (times,)."""
-        return self.before * (1.0 - self.leaving_hazard)
+        return self.before * np.clip(1.0 - self.leaving_hazard, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.outcomes.incidence import CENSORED, COMPETING, EVENT, Incidence, cumulative_incidence
+from analysis.survival.incidence import CENSORED, COMPETING, EVENT, Incidence, cumulative_incidence
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "06_competing_risks_mgus2"
 needs_golden = pytest.mark.skipif(
