@@ -18,20 +18,22 @@ the variance, whatever the dependence within a unit. Contrasts are of a person's
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_starts
 from analysis.emulation.cohort import COMPETING, EVENT
 from analysis.emulation.curves import DailySums, daily_sums, incidence
 from analysis.emulation.hazards import HazardModel, ModelPair
+from analysis.emulation.logistic import WORKERS
 from analysis.emulation.weights import WeightPath
 
 # Rows of the path that are worked on at a time; times the days wanted it is the memory needed.
-BLOCK_ROWS: Final = 1 << 16
+BLOCK_ROWS: Final = 1 << 15
 GRID_STEPS: Final = 48
 # Risks are at most 1: an error as small as this is what rounding leaves of none.
 LARGEST_ROUNDING: Final = 1e-14
@@ -129,19 +131,25 @@ def risk_derivatives(
     `weights` (rows of the path,) are those under the models of `pair`, cut at `cap`.
     """
     adjoint = risk_adjoint(daily_sums(path, weights), days)
-    direct = np.empty((len(path.last_day), len(days)))
     parts = _fitted(pair)
+    direct = np.empty((len(path.last_day), len(days)))
     gradients = [np.zeros((model.rows.design.values.shape[1], len(days))) for model, _ in parts]
-    for block in _blocks(path):
+
+    def work_on(block: _Block) -> list[FloatArray]:
         tails = _tails(path, weights, adjoint, block)
         direct[block.people] = _direct(path, adjoint, block, tails)
         if cap is not None:
             tails = np.where(weights[block.rows, None] < cap, tails, 0.0)
         onward = _onward(path, block, tails)
-        for (model, offset), gradient in zip(parts, gradients, strict=True):
-            _add_gradient(gradient, model, path.source[block.rows] - offset, onward)
-    pairs = zip(parts, gradients, strict=True)
-    return RiskDerivatives(direct, tuple((model, gradient) for (model, _), gradient in pairs))
+        source = path.source[block.rows]
+        return [_gradient(model, source - offset, onward) for model, offset in parts]
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for moved in pool.map(work_on, _blocks(path)):
+            for gradient, own in zip(gradients, moved, strict=True):
+                np.add(gradient, own, out=gradient)
+    models = [model for model, _ in parts]
+    return RiskDerivatives(direct, tuple(zip(models, gradients, strict=True)))
 
 
 def risk_influence(derivatives: RiskDerivatives, days: IntArray, unit: IntArray) -> RiskInfluence:
@@ -159,14 +167,9 @@ def coefficient_influence(model: HazardModel, people: int) -> FloatArray:
     """
     if model.fit is None:
         raise ValueError("A model that was not fitted has no coefficients.")
-    rows, x = model.rows, model.rows.design.values
+    rows = model.rows
     residual = rows.happened - model.probability
-    scores = np.zeros((people, x.shape[1]))
-    starts = segment_starts(rows.person)
-    for first, after in _row_blocks(starts, len(residual)):
-        own = starts[(starts >= first) & (starts < after)]
-        product = x[first:after] * residual[first:after, None]
-        scores[rows.person[own]] = np.add.reduceat(product, own - first, axis=0)
+    scores = _person_sums(residual, rows.person, people) @ rows.design.values
     return np.asarray(np.linalg.solve(model.fit.information, scores.T).T, dtype=np.float64)
 
 
@@ -249,13 +252,11 @@ def _direct(path: WeightPath, adjoint: RiskAdjoint, block: _Block, tails: FloatA
     own = np.arange(block.people.start, block.people.stop)
     until = path.last_day[own] + 1
     has_rows = path.last_row[own] >= 0
-    first = segment_starts(block.person)
-    until[has_rows] = path.day[block.rows][first]
+    until[has_rows] = path.day[block.rows][segment_starts(block.person)]
     direct: FloatArray = adjoint.at_risk_before[until]
     alone = own[~has_rows]
     direct[~has_rows] += _last_events(path, adjoint, alone)
-    if first.size:
-        direct[has_rows] += np.add.reduceat(tails, first, axis=0)
+    direct += _person_sums(np.ones(len(tails)), block.person, len(own)) @ tails
     return direct
 
 
@@ -266,23 +267,23 @@ def _onward(path: WeightPath, block: _Block, tails: FloatArray) -> FloatArray:
     return np.asarray(running[last] - running + tails, dtype=np.float64)
 
 
-def _add_gradient(
-    gradient: FloatArray, model: HazardModel, source: IntArray, onward: FloatArray
-) -> None:
-    """Add sum of p x onward over the rows of the path that are the model's."""
+def _gradient(model: HazardModel, source: IntArray, onward: FloatArray) -> FloatArray:
+    """Return the sum of p x onward over the rows of the path that are the model's."""
     own = np.flatnonzero((source >= 0) & (source < model.height))
+    x = model.rows.design.values
     if own.size == 0:
-        return
+        return np.zeros((x.shape[1], onward.shape[1]))
     rows = source[own]
     first, after = int(rows.min()), int(rows.max()) + 1
     by_row = np.zeros((after - first, onward.shape[1]))
     by_row[rows - first] = onward[own] * model.probability[rows, None]
-    gradient += model.rows.design.values[first:after].T @ by_row
+    return np.asarray(x[first:after].T @ by_row, dtype=np.float64)
 
 
-def _row_blocks(starts: IntArray, height: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of about `BLOCK_ROWS` rows that begin where a person does."""
-    wanted = np.searchsorted(starts, np.arange(0, height, BLOCK_ROWS))
-    bounds = np.unique(np.r_[starts[wanted[wanted < len(starts)]], height])
-    for first, after in pairwise(bounds):
-        yield int(first), int(after)
+def _person_sums(values: FloatArray, person: IntArray, people: int) -> csr_array:
+    """Return the matrix (people x rows) that sums rows, times these values, within people.
+
+    `person` (rows,) is sorted.
+    """
+    bounds = np.searchsorted(person, np.arange(people + 1))
+    return csr_array((values, np.arange(len(values)), bounds), shape=(people, len(values)))

@@ -251,7 +251,8 @@ class _Problem:
             x, weights = self.x[rows], self.weights[rows]
             p = _logistic(x @ beta)
             gradient = gradient + x.T @ (weights * (self.y[rows] - p))
-            information = information + x.T @ (x * (weights * p * (1.0 - p))[:, None])
+            scaled = x * np.sqrt(weights * p * (1.0 - p))[:, None]
+            information = information + scaled.T @ scaled
         return gradient, information
 
     def climb(
