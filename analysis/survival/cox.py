@@ -368,9 +368,10 @@ def _check_finite_maximum(
     model: _Model, point: _Point, null: _Point, coefficients: FloatArray
 ) -> None:
     """Raise where the information has all but vanished in some direction."""
-    scale = np.sqrt(np.diag(null.information))
-    values = np.linalg.eigvalsh(point.information / np.outer(scale, scale))
-    if values[0] <= SMALLEST_INFORMATION_SHARE:
+    scale = np.outer(*[np.sqrt(np.diag(null.information))] * 2)
+    least = float(np.linalg.eigvalsh(null.information / scale)[0])
+    now = float(np.linalg.eigvalsh(point.information / scale)[0])
+    if now <= SMALLEST_INFORMATION_SHARE * least:
         raise _unlimited(model, coefficients)
 
 

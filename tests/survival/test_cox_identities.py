@@ -122,6 +122,16 @@ def test_the_order_of_rows_and_repeats_as_weights_change_nothing() -> None:
     np.testing.assert_allclose(one.standard_errors, repeated.standard_errors, rtol=1e-9)
 
 
+def test_covariates_that_nearly_repeat_each_other_are_still_told_apart() -> None:
+    rows, x = drawn(11)
+    whole = fit_cox(rows, x)
+    near = fit_cox(rows, np.column_stack([x[:, 0], x[:, 0] + 3e-4 * x[:, 1]]))
+    total = near.coefficients[0] + near.coefficients[1]
+    np.testing.assert_allclose(
+        [total, 3e-4 * near.coefficients[1]], whole.coefficients, rtol=1e-5, atol=1e-7
+    )
+
+
 def test_days_that_rounding_parted_are_one_day() -> None:
     days = np.array([100.0, 100, 200, 300, 300, 400])
     x = np.array([[0.0, 1, 0, 1, 1, 0], [3, 1, 2, 5, 4, 2]]).T
