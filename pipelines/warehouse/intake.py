@@ -219,10 +219,14 @@ class Intake:
         `rows_in` is how many rows the file has. Raises `UnevenRowsError` when a delivered CSV
         has to be rewritten first.
         """
-        self._read("accept_plain", table, source, first_key=self._first_key(table))
+        first_key = self._first_key(table)
+        self._run("open_target", table)
+        self._read("accept_plain", table, source, first_key=first_key)
         accepted = self._count_incoming(table)
         if accepted + len(row_faults) < rows_in:
-            self._look_again(table, source, rows_in - accepted - len(row_faults))
+            self._look_again(table, source, rows_in - len(row_faults), accepted)
+            self._run("accept_cleared", table, first_key=first_key)
+        self._run("close_target", table)
         self._note(table, row_faults)
         self._drop_repeated(table)
         self._drop_known(table, source, came_before=came_before)
@@ -265,7 +269,8 @@ class Intake:
         with translated_errors():
             return frame_of(
                 self._connection.sql(
-                    "SELECT DISTINCT table_name, line, column_name, rule FROM faults ORDER BY ALL"
+                    "SELECT DISTINCT table_name, line, column_name, rule FROM faults "
+                    "WHERE line > 0 ORDER BY ALL"
                 )
             )
 
@@ -321,12 +326,12 @@ class Intake:
         except duckdb.Error:
             return  # Nothing is open any more: the delivery was admitted.
 
-    def _look_again(self, table: Table, source: Source, missing: int) -> None:
-        self._read("set_aside", table, source)
-        if self._number(f"SELECT count(*) FROM aside_{table.name}") != missing:  # noqa: S608
+    def _look_again(self, table: Table, source: Source, rows_in: int, accepted: int) -> None:
+        self._read("set_aside", table, source, rows_in=rows_in)
+        set_aside = self._number(f"SELECT count(*) FROM aside_{table.name}")  # noqa: S608
+        if accepted + set_aside != rows_in:
             raise UnevenRowsError(table.name)
         self._run("find_faults", table)
-        self._run("accept_cleared", table, first_key=self._first_key(table))
 
     def _note(self, table: Table, row_faults: Sequence[RowFault]) -> None:
         if row_faults:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from analysis.contracts.records import CONTRACT, Field
 from pipelines.warehouse.connection import connect
 from pipelines.warehouse.templates import environment
 from pipelines.workspace import Workspace
-from tests.ingestion.drawn import ALL, SESSIONS, check, deliver, faults, ingest
+from tests.ingestion.drawn import ALL, SESSIONS, check, deliver, faults, ingest, stored
 
 PLANTED = "QXZ7secretQXZ7"
 CELLS = (
@@ -198,3 +199,38 @@ def test_rows_in_great_number_are_held_to_the_rules_too(
     sessions_file = report.deliveries[0].files[-1]
     assert (sessions_file.already_known, sessions_file.rejected) == (150_002, 2)
     assert isinstance(report.rejections, pl.DataFrame)
+
+
+MANY = 150_000
+
+
+@pytest.mark.parametrize("delivered_before", [False, True])
+def test_faults_in_great_number_are_all_found(
+    tmp_path: Path, workspace: Workspace, *, delivered_before: bool
+) -> None:
+    if delivered_before:
+        ingest(workspace, deliver(tmp_path / "q1", ALL))
+    rows = "".join(f"X{n},E2,T 1,0,attended,1,,,3\n" for n in range(MANY))
+    report = check(workspace, deliver(tmp_path / "q2", {**ALL, "sessions.csv": SESSIONS + rows}))
+    assert report.rejections["rule"].value_counts().rows() == [("not_an_identifier", MANY)]
+    assert report.rejections["line"].to_list() == list(range(6, MANY + 6))
+    assert report.deliveries[0].files[2].rejected == MANY
+
+
+@pytest.mark.parametrize("delivered_before", [False, True])
+def test_rows_that_need_a_second_look_in_great_number_are_held_to_the_rules(
+    tmp_path: Path, workspace: Workspace, *, delivered_before: bool
+) -> None:
+    if delivered_before:
+        ingest(workspace, deliver(tmp_path / "q1", ALL))
+    rows = "".join(f"X{n},E1,T1,07,attended,01,,,3\n" for n in range(MANY))
+    sessions = SESSIONS.partition("\n")[0] + "\n" + rows + "X9,E1,T1,08,attended,01,,,4\n"
+    report = ingest(workspace, deliver(tmp_path / "q2", {**ALL, "sessions.csv": sessions}))
+    assert faults(report) == [
+        ("sessions.csv", 11, "session_id", "repeated_key"),
+        ("sessions.csv", MANY + 2, "session_id", "repeated_key"),
+    ]
+    assert report.deliveries[0].files[2].accepted == MANY - 1
+    stored_lines = stored(workspace, "core.sessions")["source_line"]
+    assert len(stored_lines) == MANY - 1 + 4 * delivered_before
+    assert stored_lines.min() == 2
