@@ -79,7 +79,8 @@ def impute(
     All columns of `rows` and of `outcome` (complete, same rows) predict the incomplete ones; NaN
     counts as null. Decimal numbers are drawn by `regression`, whole numbers by `matching`, truth
     values and text by `polytomous` (by `matching` above eight levels), unless `settings.methods`
-    names another method for a column. The same seed gives the same frames. Raises `NotEstimableError` when a column has too few known values.
+    names another method for a column. The same seed gives the same frames. Raises
+    `NotEstimableError` when a column has too few known values.
     """
     settings = settings or ImputationSettings()
     columns = [_column(rows[name].alias(name), settings.methods) for name in rows.columns]
