@@ -22,7 +22,6 @@ from analysis.emulation.influence import (
     RiskInfluence,
     clustered_errors,
     grid_of_days,
-    risk_derivatives,
     risk_influence,
 )
 from analysis.emulation.intervals import (
@@ -255,8 +254,7 @@ def _strategy_risk(
     influence = None
     if settings.intervals != BOOTSTRAP:
         days = grid_of_days(cohort.horizon, settings.grid_steps)
-        derivatives = risk_derivatives(path, weights, own.pair, days=days, cap=own.cap)
-        influence = risk_influence(derivatives, days, cohort.unit)
+        influence = risk_influence(path, weights, own.pair, cohort.unit, days=days, cap=own.cap)
     return StrategyRisk(
         name,
         incidence(daily_sums(path, weights)),

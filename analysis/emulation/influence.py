@@ -13,11 +13,19 @@ as for any two-step estimator (Binder 1983; Robins and Rotnitzky 1992; Newey and
 section 6). With d log w = sum of p x d(beta)'x over the rows behind, d risk / d beta is one pass
 back over the days and one over the rows. Caps of weights are held where the full sample put them.
 
+A derivative takes the person's own weight as moving with the models that the person helped to fit,
+while without the person there is no such weight. For the few who carry large weights because they
+stayed against all odds this matters: the derivative says that the models make up for part of them,
+which they could not. Errors are therefore of what leaving out a unit does (Efron and Stein 1981),
+in the part where the two differ most: the unit's own share of d risk / d beta is taken away before
+it meets the unit's scores, as leverages correct robust errors (MacKinnon and White 1985; Mancl and
+DeRouen 2001). It vanishes as people become many.
+
 Influences of a unit's people are added up; the sum of squares over the G units, times G/(G-1), is
 the variance, whatever the dependence within a unit. Contrasts are of a person's own influences.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -43,24 +51,27 @@ LARGEST_ROUNDING: Final = 1e-14
 class RiskInfluence:
     """How much each person moves the risk by each of some days (people x days).
 
-    `days` rise and end with the horizon; `unit` (people,) are the independent units.
+    `values` are derivatives in how often the person counts; `own` is the part of them in which the
+    weights of the person's own unit answer the unit. `days` rise and end with the horizon; `unit`
+    (people,) are the independent units.
     """
 
     days: IntArray
     values: FloatArray
+    own: FloatArray
     unit: IntArray
 
     @property
     def at_horizon(self) -> FloatArray:
-        """Return each person's influence on the risk by the last day (people,)."""
-        return self.values[:, -1]
+        """Return what leaving each person's unit out does by the last day, by person (people,)."""
+        return self.values[:, -1] - self.own[:, -1]
 
     def daily_errors(self) -> FloatArray:
         """Return the standard error of the risk on every day 0 to the last one (days,).
 
         Between the days worked out, variances are interpolated.
         """
-        variances = clustered_errors(self.values, self.unit) ** 2
+        variances = clustered_errors(self.values - self.own, self.unit) ** 2
         every_day = np.arange(int(self.days[-1]) + 1)
         return np.sqrt(np.interp(every_day, self.days, variances))
 
@@ -110,11 +121,13 @@ def risk_adjoint(sums: DailySums, days: IntArray) -> RiskAdjoint:
 class RiskDerivatives:
     """Derivatives of a strategy's risk by some days, as far as they need one pass over the rows.
 
-    `direct` (people x days) in each person's count with the weights held; `in_coefficients` the
-    fitted models with the derivatives in their coefficients (columns x days).
+    `direct` (people x days) in each person's count with the weights held; `own` (people x days) of
+    each person's own weights along the steps given; `in_coefficients` the fitted models with the
+    derivatives in their coefficients (columns x days).
     """
 
     direct: FloatArray
+    own: FloatArray
     in_coefficients: tuple[tuple[HazardModel, FloatArray], ...]
 
 
@@ -125,14 +138,17 @@ def risk_derivatives(
     *,
     days: IntArray,
     cap: float | None = None,
+    steps: FloatArray | None = None,
 ) -> RiskDerivatives:
     """Return the derivatives of the risk by each of `days`.
 
-    `weights` (rows of the path,) are those under the models of `pair`, cut at `cap`.
+    `weights` (rows of the path,) are those under the models of `pair`, cut at `cap`; `steps`
+    (decisions then follow-up) how every hazard row's log weight moves, nowhere when absent.
     """
     adjoint = risk_adjoint(daily_sums(path, weights), days)
     parts = _fitted(pair)
     direct = np.empty((len(path.last_day), len(days)))
+    own_part = np.zeros(direct.shape)
     gradients = [np.zeros((model.rows.design.values.shape[1], len(days))) for model, _ in parts]
 
     def work_on(block: _Block) -> list[FloatArray]:
@@ -142,6 +158,9 @@ def risk_derivatives(
             tails = np.where(weights[block.rows, None] < cap, tails, 0.0)
         onward = _onward(path, block, tails)
         source = path.source[block.rows]
+        if steps is not None:
+            people = block.people.stop - block.people.start
+            own_part[block.people] = _person_sums(steps[source], block.person, people) @ onward
         return [_gradient(model, source - offset, onward) for model, offset in parts]
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -149,15 +168,29 @@ def risk_derivatives(
             for gradient, own in zip(gradients, moved, strict=True):
                 np.add(gradient, own, out=gradient)
     models = [model for model, _ in parts]
-    return RiskDerivatives(direct, tuple(zip(models, gradients, strict=True)))
+    return RiskDerivatives(direct, own_part, tuple(zip(models, gradients, strict=True)))
 
 
-def risk_influence(derivatives: RiskDerivatives, days: IntArray, unit: IntArray) -> RiskInfluence:
-    """Return each person's influence on the risk by each of `days`, models refitted."""
-    values = derivatives.direct.copy()
-    for model, gradient in derivatives.in_coefficients:
-        values += coefficient_influence(model, len(values)) @ gradient
-    return RiskInfluence(days, values, unit)
+def risk_influence(
+    path: WeightPath,
+    weights: FloatArray,
+    pair: ModelPair,
+    unit: IntArray,
+    *,
+    days: IntArray,
+    cap: float | None = None,
+) -> RiskInfluence:
+    """Return each person's influence on the risk by each of `days`, models refitted.
+
+    Arguments as of `risk_derivatives`; `unit` (people,) numbered from 0 without gaps.
+    """
+    moves = [coefficient_influence(model, len(unit)) for model, _ in _fitted(pair)]
+    steps = _own_steps(pair, moves, unit)
+    found = risk_derivatives(path, weights, pair, days=days, cap=cap, steps=steps)
+    values = found.direct.copy()
+    for move, (_, gradient) in zip(moves, found.in_coefficients, strict=True):
+        values += move @ gradient
+    return RiskInfluence(days, values, found.own, unit)
 
 
 def coefficient_influence(model: HazardModel, people: int) -> FloatArray:
@@ -179,15 +212,35 @@ def clustered_errors(influences: FloatArray, unit: IntArray) -> FloatArray:
     `influences` (people x columns), `unit` (people,) numbered from 0 without gaps; NaN with one
     unit only.
     """
-    units = int(unit.max()) + 1
+    sums = _unit_sums(influences, unit)
+    units = len(sums)
     if units < 2:
         return np.full(influences.shape[1], np.nan)
-    sums = np.empty((units, influences.shape[1]))
-    for column in range(influences.shape[1]):
-        sums[:, column] = np.bincount(unit, weights=influences[:, column], minlength=units)
     squares = np.sum((sums - sums.mean(axis=0)) ** 2, axis=0)
     errors = np.sqrt(squares * units / (units - 1.0))
     return np.where(errors > LARGEST_ROUNDING, errors, 0.0)
+
+
+def _own_steps(pair: ModelPair, moves: Sequence[FloatArray], unit: IntArray) -> FloatArray:
+    """Return how every row's log weight answers its own unit (decisions then follow-up rows,)."""
+    steps = np.zeros(sum(model.height for model in pair if model is not None))
+    for (model, offset), move in zip(_fitted(pair), moves, strict=True):
+        by_unit = _unit_sums(move, unit)
+        for first in range(0, model.height, BLOCK_ROWS):
+            rows = slice(first, min(first + BLOCK_ROWS, model.height))
+            moved = by_unit[unit[model.rows.person[rows]]]
+            own = np.einsum("ij,ij->i", model.rows.design.values[rows], moved)
+            steps[offset + rows.start : offset + rows.stop] = own * model.probability[rows]
+    return steps
+
+
+def _unit_sums(values: FloatArray, unit: IntArray) -> FloatArray:
+    """Return the sums of the rows of every unit (units x columns)."""
+    units = int(unit.max()) + 1
+    sums = np.empty((units, values.shape[1]))
+    for column in range(values.shape[1]):
+        sums[:, column] = np.bincount(unit, weights=values[:, column], minlength=units)
+    return sums
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from analysis.emulation.emulation import Emulation, Settings, emulate
 from analysis.emulation.hazards import fit_hazards, pair_hazards
 from analysis.emulation.influence import (
     clustered_errors,
-    coefficient_influence,
     grid_of_days,
     risk_adjoint,
     risk_derivatives,
+    risk_influence,
 )
 from analysis.emulation.intervals import StandardErrors, interval_quantile, normal_quantile
 from analysis.emulation.logistic import fit_logistic
@@ -108,6 +108,22 @@ def test_the_influence_is_what_counting_a_person_a_little_more_does(strategy):
         np.testing.assert_allclose(influence.values[person], numerical, atol=1e-6 * size)
 
 
+def test_without_its_own_part_the_influence_is_what_leaving_a_unit_out_does():
+    made = world(400, 11, per_unit=2)
+    influence = emulated(made)["strict"].influence
+    left_out = influence.at_horizon.reshape(-1, 2).sum(axis=1)
+    derivative = influence.values[:, -1].reshape(-1, 2).sum(axis=1)
+    risk = refitted_risk(made, made.strict, np.ones(400)).risk[-1]
+    heaviest = np.argsort(-np.abs(derivative))[:40]
+    found = np.empty(40)
+    for position, unit in enumerate(heaviest):
+        counts = np.where(made.cohort.unit == unit, 0.0, 1.0)
+        found[position] = risk - refitted_risk(made, made.strict, counts).risk[-1]
+    misses = np.sum((left_out[heaviest] - found) ** 2), np.sum((derivative[heaviest] - found) ** 2)
+    assert misses[0] < 0.35 * misses[1]
+    assert np.sum(left_out[heaviest] ** 2) == pytest.approx(np.sum(found**2), rel=0.03)
+
+
 def test_weights_that_are_cut_carry_nothing_of_their_models():
     made = world(400, 3)
     pair = fit_hazards(made.strict.decisions, PRECISION), fit_hazards(made.follow_up, PRECISION)
@@ -116,10 +132,8 @@ def test_weights_that_are_cut_carry_nothing_of_their_models():
     cap = float(np.mean(uncut[-8:-6]))
     weights = path_weights(pair_hazards(pair), path, cap)
     days = np.array([HORIZON])
-    found = risk_derivatives(path, weights, pair, days=days, cap=cap)
-    moved = found.direct.copy()
-    for model, gradient in found.in_coefficients:
-        moved += coefficient_influence(model, 400) @ gradient
+    found = risk_influence(path, weights, pair, made.cohort.unit, days=days, cap=cap)
+    moved = found.values
     for person in range(0, 400, 41):
         numerical = nudged(made, made.strict, person, cap)[HORIZON]
         assert moved[person, 0] == pytest.approx(numerical, abs=1e-6 * np.max(np.abs(moved)))
@@ -170,13 +184,19 @@ def test_doubling_everybody_halves_the_variance_and_copies_in_one_unit_do_not():
     settings = replace(BY_INFLUENCE, precision=1e-9)
     made = world(500, 6)
     people = np.r_[np.arange(500), np.arange(500)]
-    one = emulated(made, settings).difference("strict", "natural")
+    one = emulated(made, settings)
     apart = emulated(copied(made, people, np.arange(1_000)), settings)
     together = emulated(copied(made, people, people), settings)
-    halved = apart.difference("strict", "natural").standard_error
-    kept = together.difference("strict", "natural").standard_error
-    assert one.standard_error**2 / halved**2 == pytest.approx(2.0 * 999 / 998, rel=2e-3)
-    assert kept == pytest.approx(one.standard_error, rel=1e-6)
+    variances = [
+        clustered_errors(each["strict"].influence.values[:, -1:], each.cohort.unit)[0] ** 2
+        for each in (one, apart)
+    ]
+    assert variances[0] / variances[1] == pytest.approx(2.0 * 999 / 998, rel=1e-6)
+    errors = [
+        each.difference("strict", "natural").standard_error for each in (one, apart, together)
+    ]
+    assert errors[0] ** 2 / errors[1] ** 2 == pytest.approx(2.0, rel=0.05)
+    assert errors[2] == pytest.approx(errors[0], rel=1e-6)
 
 
 def test_the_order_of_the_people_does_not_matter():

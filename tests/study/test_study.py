@@ -6,7 +6,7 @@ import pytest
 
 from analysis.contracts.results import RESULT_TABLES, VERDICTS
 from analysis.study import StudyResult, analyse_study
-from analysis.study.study import open_study, sealed
+from analysis.study.study import open_study, primary_analysis, sealed
 from tests.study.registries import (
     lost_on,
     only_some,
@@ -278,3 +278,22 @@ def test_the_controls_are_told_by_influences_and_the_primary_by_resamples():
     study = open_study(simulated(), open_protocol())
     assert study.primary.emulation["strict"].influence is None
     assert all(len(each.emulation["strict"].draws) == 0 for each in study.controls)
+
+
+@pytest.mark.slow
+def test_influences_and_resamples_agree_on_a_registry():
+    protocol = quick_protocol()
+    both = replace(
+        protocol,
+        bootstrap=replace(protocol.bootstrap, replicates=600),
+        intervals=replace(protocol.intervals, method="both"),
+    )
+    found = primary_analysis(simulated("protective", episodes=4_000), both).emulation
+    pairs = [
+        found.risk_errors("strict"),
+        found.risk_errors("natural"),
+        found.difference_errors("strict", "natural"),
+        found.ratio_errors("strict", "natural"),
+    ]
+    for errors in pairs:
+        assert errors.influence == pytest.approx(errors.bootstrap, rel=0.08)
