@@ -31,7 +31,10 @@ DOORS = {
     "plotly": ("analysis/figures/",),
 }
 MOVES_OF_THE_CLOCK_AND_DISK = {"datetime.now", "time.time", "time.monotonic", "open", "date.today"}
-QUERY = re.compile(r"^\s*(with\s+\w+\s+as\s*\(|select\s+.+\sfrom\s)", re.IGNORECASE | re.DOTALL)
+# The warehouse may count or list the rows of a table it moves; whatever joins, groups, looks over
+# windows or nests is a definition, and stands in an SQL file.
+READ = re.compile(r"^\s*(with\s|select\s.+\sfrom\s)", re.IGNORECASE | re.DOTALL)
+DEFINES = re.compile(r"\b(with|join|group\s+by|over|union|case)\b|\(\s*select\b", re.IGNORECASE)
 
 
 def modules(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -85,7 +88,10 @@ def test_queries_stand_in_sql_files() -> None:
     for path, tree in modules("analysis", "pipelines"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                assert not QUERY.match(node.value), f"{path}:{node.lineno} holds a query"
+                is_definition = READ.match(node.value) and DEFINES.search(node.value)
+                is_moving = path.as_posix().startswith("pipelines/warehouse/")
+                wrong = is_definition or (READ.match(node.value) and not is_moving)
+                assert not wrong, f"{path}:{node.lineno} holds a query"
 
 
 def test_functions_stay_short_enough_to_read() -> None:
