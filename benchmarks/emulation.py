@@ -1,6 +1,6 @@
 """The primary analysis of 100,000 episodes from marts to intervals by influence functions: designs,
-both weight models, both weighted curves with bands, balance. CPU seconds of the whole process, which
-are no less than its wall seconds on free cores; peak memory, frames of the marts included.
+both weight models, both weighted curves with bands, balance. CPU seconds of the whole process,
+which its wall seconds do not exceed on free cores; peak memory, frames of the marts included.
 """
 
 import argparse
