@@ -1,6 +1,7 @@
 """Results on standard output, for people or for programs."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,14 @@ import click
 
 def print_object(content: Mapping[str, Any]) -> None:
     """Print one JSON object."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    click.echo(json_text(content, indent=2))
+
+
+def json_text(content: object, *, indent: int | None = None) -> str:
+    """Return the content as JSON; numbers that are not finite are null, and bytes hexadecimal."""
+    return json.dumps(
+        _sayable(content), indent=indent, ensure_ascii=False, allow_nan=False, default=str
+    )
 
 
 def print_fault(kind: str, exit_code: int, message: str) -> None:
@@ -38,6 +46,18 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str
         )
         lines.append("  ".join(aligned).rstrip())
     return lines
+
+
+def _sayable(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): _sayable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(entry) for entry in value]
+    return value
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ import click
 
 from analysis.contracts.errors import UsageError
 from pipelines.cli.options import chosen_workspace, data_option, json_option
-from pipelines.cli.output import columns, print_lines, print_object
+from pipelines.cli.output import columns, json_text, print_lines, print_object
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +71,7 @@ def _bytes(rows: "pl.DataFrame", file_format: str) -> bytes:
     if file_format == "csv":
         return _flat(rows).write_csv().encode()
     if file_format == "json":
-        return (rows.write_json() + "\n").encode()
+        return (_json(rows) + "\n").encode()
     if file_format == "parquet":
         content = BytesIO()
         rows.write_parquet(content)
@@ -80,11 +80,41 @@ def _bytes(rows: "pl.DataFrame", file_format: str) -> bytes:
 
 
 def _flat(rows: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the rows with lists as one text each, as the contract writes them."""
+    """Return the rows with lists as the contract writes them, and what is no cell as JSON."""
     import polars as pl
 
-    lists = [name for name, kind in rows.schema.items() if isinstance(kind, pl.List)]
-    return rows.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join(";") for name in lists)
+    def text(value: object) -> str | None:
+        if value is None:
+            return None
+        return value.hex() if isinstance(value, bytes) else json_text(value)
+
+    lists = {name for name, kind in rows.schema.items() if _is_list_of_cells(kind)}
+    others = {
+        name
+        for name, kind in rows.schema.items()
+        if name not in lists and (kind.is_nested() or kind == pl.Binary)
+    }
+    return rows.with_columns(
+        *(pl.col(name).cast(pl.List(pl.String)).list.join(";") for name in lists),
+        *(pl.Series(name, map(text, rows[name].to_list()), dtype=pl.String) for name in others),
+    )
+
+
+def _is_list_of_cells(kind: "pl.DataType") -> bool:
+    import polars as pl
+
+    return isinstance(kind, pl.List) and not kind.inner.is_nested() and kind.inner != pl.Binary
+
+
+def _json(rows: "pl.DataFrame") -> str:
+    import polars as pl
+
+    is_plain = all(
+        _is_list_of_cells(kind) or not (kind.is_nested() or kind == pl.Binary)
+        for kind in rows.dtypes
+    )
+    # The quick writer knows neither bytes nor maps.
+    return rows.write_json() if is_plain else json_text(rows.to_dicts())
 
 
 def _write(output: Path, content: bytes) -> None:

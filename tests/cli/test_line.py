@@ -1,5 +1,6 @@
 """From delivered files to a release: once, again, with corrections, and broken off anywhere."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -141,6 +142,32 @@ def test_a_query_is_written_in_the_format_that_the_file_name_says(
     assert (answer.code, answer.out) == (0, "")
     read = {"csv": pl.read_csv, "json": pl.read_json, "parquet": pl.read_parquet}[ending]
     assert read(path)["session_id"].len() == 5
+
+
+# Values that a format has no word for, as SQL, and how they stand in CSV and in JSON.
+UNUSUAL = {
+    "struct": ("{'x': 1}", '{"x": 1}', {"x": 1}),
+    "map": ("map([1], ['a'])", '{"1": "a"}', {"1": "a"}),
+    "nested": ("[[1, 2], [3]]", "[[1, 2], [3]]", [[1, 2], [3]]),
+    "array": ("[1, 2]::INTEGER[2]", "[1, 2]", [1, 2]),
+    "bytes": ("'\\x00\\xff'::BLOB", "00ff", "00ff"),
+    "not_finite": ("'nan'::DOUBLE", "NaN", None),
+    "list": ("[1, 2]", "1;2", [1, 2]),
+    "nothing": ("NULL::STRUCT(x INTEGER)", "", None),
+}
+
+
+def test_any_value_can_be_written_as_csv_and_as_json(nmt: Nmt, run_once: Workspace) -> None:
+    parts = [f"{sql} AS {name}" for name, (sql, _, _) in UNUSUAL.items()]
+    query = f"SELECT {', '.join(parts)}"
+    answer = nmt("sql", query, "--format", "csv", "--data", run_once.root)
+    (row,) = csv.DictReader(answer.out.splitlines())
+    assert row == {name: text for name, (_, text, _) in UNUSUAL.items()}
+    for form in (("--format", "json"), ("--json",)):
+        answer = nmt("sql", query, *form, "--data", run_once.root)
+        read = json.loads(answer.out, parse_constant=pytest.fail)
+        (row,) = read if isinstance(read, list) else read["rows"]
+        assert row == {name: value for name, (_, _, value) in UNUSUAL.items()}
 
 
 # What is scheduled beside the nightly run.
