@@ -21,6 +21,7 @@ from pipelines.warehouse.intake import (
     DeliveryEntry,
     FileEntry,
     Intake,
+    NothingPlainError,
     RowCounts,
     RowFault,
     Source,
@@ -80,6 +81,8 @@ def take_delivery(
             return taking.attempt()
         except UnevenRowsError as uneven:
             taking.rewrite(uneven.table)
+        except NothingPlainError as found:
+            taking.look_closely(found.table)
 
 
 def _known(verified: VerifiedDelivery, intake: Intake) -> Outcome:
@@ -127,6 +130,7 @@ class _Taking:
         self._admission = admission
         self._progress = progress
         self._rewritten: dict[str, Rewritten] = {}
+        self._looked_at_closely: set[str] = set()
         for file in verified.files:
             if not file.scan.even:
                 self.rewrite(file.file.table)
@@ -140,8 +144,12 @@ class _Taking:
         target = self._scratch / f"{table}-{file.scan.sha256[:16]}.csv"
         self._rewritten[table] = rewrite(file.file, len(file.source.columns), target)
 
+    def look_closely(self, table: str) -> None:
+        """Give every row of a table's file the second look in the next attempt."""
+        self._looked_at_closely.add(table)
+
     def attempt(self) -> Outcome:
-        """Take the delivery; raise `UnevenRowsError` where a file has to be rewritten first."""
+        """Take the delivery; raise `BeginAgainError` where a file has to be taken otherwise."""
         verified = self._verified
         with self._intake.delivery(verified.delivery_id):
             loaded = [self._load(file) for file in verified.files]
@@ -168,7 +176,14 @@ class _Taking:
         source, rows, row_faults = self._rows_of(file)
         self._progress(f"Taking {rows:,} rows of {file.file.name}")
         try:
-            self._intake.load(file.table, source, rows, row_faults, came_before=former is not None)
+            self._intake.load(
+                file.table,
+                source,
+                rows,
+                row_faults,
+                came_before=former is not None,
+                is_plain=file.file.table not in self._looked_at_closely,
+            )
             self._refuse_national(file, rows)
             file.require_unchanged()
         except (FileRefusedError, IntegrityError) as fault:
