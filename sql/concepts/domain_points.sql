@@ -63,19 +63,65 @@ session_values AS (
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
-        CASE domains.domain
-            WHEN 'pain' THEN sessions.pain_nrs
-            WHEN 'flexibility' THEN sessions.flexibility_pct
-            WHEN 'strength' THEN sessions.strength_pct
-            WHEN 'endurance' THEN sessions.endurance_pct
-            WHEN 'alignment' THEN sessions.alignment_deg
-        END AS value,
-        'session' AS source
+        sessions.pain_nrs AS value
     FROM concepts.session_progress AS sessions
     CROSS JOIN protocol.domains AS domains
+    WHERE domains.domain = 'pain' AND sessions.pain_nrs IS NOT NULL
+    UNION ALL
+    SELECT
+        sessions.episode_key,
+        domains.domain_number,
+        sessions.day,
+        sessions.session_number AS position,
+        sessions.stage,
+        sessions.flexibility_pct AS value
+    FROM concepts.session_progress AS sessions
+    CROSS JOIN protocol.domains AS domains
+    WHERE domains.domain = 'flexibility' AND sessions.flexibility_pct IS NOT NULL
+    UNION ALL
+    SELECT
+        sessions.episode_key,
+        domains.domain_number,
+        sessions.day,
+        sessions.session_number AS position,
+        sessions.stage,
+        sessions.strength_pct AS value
+    FROM concepts.session_progress AS sessions
+    CROSS JOIN protocol.domains AS domains
+    WHERE domains.domain = 'strength' AND sessions.strength_pct IS NOT NULL
+    UNION ALL
+    SELECT
+        sessions.episode_key,
+        domains.domain_number,
+        sessions.day,
+        sessions.session_number AS position,
+        sessions.stage,
+        sessions.endurance_pct AS value
+    FROM concepts.session_progress AS sessions
+    CROSS JOIN protocol.domains AS domains
+    WHERE domains.domain = 'endurance' AND sessions.endurance_pct IS NOT NULL
+    UNION ALL
+    SELECT
+        sessions.episode_key,
+        domains.domain_number,
+        sessions.day,
+        sessions.session_number AS position,
+        sessions.stage,
+        sessions.alignment_deg AS value
+    FROM concepts.session_progress AS sessions
+    CROSS JOIN protocol.domains AS domains
+    WHERE domains.domain = 'alignment' AND sessions.alignment_deg IS NOT NULL
 )
 
-SELECT * FROM session_values WHERE value IS NOT NULL
+SELECT
+    episode_key,
+    domain_number,
+    day,
+    position,
+    stage,
+    value,
+    'session' AS source
+FROM session_values
 UNION ALL
 SELECT
     measurements.episode_key,

@@ -3,8 +3,8 @@
 --          stages were worked and completed in the end, and whether stage 4 or 5 was ever worked
 --          before the exit of stage 1 (pain) was met. session_stages is the set of the sessions'
 --          own stages, worked_set also holds their further stages; sets are sums of 1, 2, 4, 8, 16
---          for the stages 1 to 5. moves is the set of all steps from a session's stage to the
---          next one's: the sum of 2 to the power 5 * (stage left - 1) + (stage entered - 1).
+--          for the stages 1 to 5. sessions_by_stage says how many sessions had which stage, five
+--          counts in one number by powers of 4096 (see concepts.session_progress).
 -- Grain:   one row for each episode with an attended session
 -- Reads:   concepts.session_progress
 -- Source:  study definitions, "Adherence, session by session"
@@ -14,10 +14,18 @@ WITH totals AS (
         count(*) AS attended_sessions,
         min(day) AS first_session_day,
         max(day) AS last_session_day,
-        bit_or(CAST(1 AS TINYINT) << (stage - 1)) AS session_stages,
+        bit_or(1 << (stage - 1)) AS session_stages,
         bit_or(worked_set) AS worked_set,
         bit_or(completed_set) AS completed_set,
-        bit_or(CAST(1 AS INTEGER) << (5 * previous_stage + stage - 6)) AS moves,
+        sum(
+            CASE stage
+                WHEN 1 THEN 1
+                WHEN 2 THEN 4096
+                WHEN 3 THEN 16777216
+                WHEN 4 THEN 68719476736
+                ELSE 281474976710656
+            END
+        ) AS sessions_by_stage,
         bool_or((worked_set & 24) <> 0 AND (completed_set & 1) = 0) AS load_before_pain_exit
     FROM concepts.session_progress
     GROUP BY episode_key
@@ -31,7 +39,7 @@ SELECT
     session_stages,
     worked_set,
     completed_set,
-    coalesce(moves, 0) AS moves,
+    CAST(sessions_by_stage AS BIGINT) AS sessions_by_stage,
     load_before_pain_exit,
     CASE WHEN (completed_set & 1) <> 0 THEN 1 ELSE 0 END
     + CASE WHEN (completed_set & 2) <> 0 THEN 1 ELSE 0 END

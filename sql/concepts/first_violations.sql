@@ -8,7 +8,10 @@ SELECT
     episode_key,
     CAST(min(session_number) AS INTEGER) AS first_violation_session_number,
     min(day) AS first_violation_day,
-    CASE WHEN min_by(is_skip, session_number) THEN 'skip' ELSE 'premature' END AS violation_kind,
+    CASE
+        WHEN min(CASE WHEN is_skip THEN session_number END) = min(session_number) THEN 'skip'
+        ELSE 'premature'
+    END AS violation_kind,
     CAST(count(*) AS INTEGER) AS premature_sessions
 FROM concepts.violating_sessions
 GROUP BY order_number, episode_key

@@ -6,15 +6,13 @@
 -- Grain:   one row for each episode that ever moved on
 -- Reads:   concepts.session_progress, protocol.parameters, protocol.stage_order
 -- Source:  study definitions, "Gates"
-WITH rises AS (
+WITH ranks AS (
     SELECT
-        earlier.stage AS previous_stage,
-        later.stage
+        stages.stage,
+        stages.stage_rank
     FROM protocol.parameters AS parameters
-    INNER JOIN protocol.stage_order AS later
-        ON parameters.primary_order = later.order_name
-    INNER JOIN protocol.stage_order AS earlier
-        ON later.order_name = earlier.order_name AND later.stage_rank > earlier.stage_rank
+    INNER JOIN protocol.stage_order AS stages
+        ON parameters.primary_order = stages.order_name
 )
 
 SELECT
@@ -23,6 +21,11 @@ SELECT
     CAST(count(CASE WHEN sessions.previous_has_exit_evidence THEN 1 END) AS INTEGER)
         AS stage_changes_with_evidence
 FROM concepts.session_progress AS sessions
-INNER JOIN rises
-    ON sessions.previous_stage = rises.previous_stage AND sessions.stage = rises.stage
+INNER JOIN ranks AS stage_left
+    ON sessions.previous_stage = stage_left.stage
+INNER JOIN ranks AS stage_entered
+    ON sessions.stage = stage_entered.stage
+WHERE
+    sessions.previous_stage <> sessions.stage
+    AND stage_entered.stage_rank > stage_left.stage_rank
 GROUP BY sessions.episode_key

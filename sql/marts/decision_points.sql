@@ -2,7 +2,8 @@
 -- Meaning: Attended sessions up to and including the first violation, as long as some stage still
 --          waited for another to be completed. stage_due is the lowest-ranked stage not completed
 --          before the session (of equal rank, the lowest number), visits_in_stage how many
---          earlier sessions worked it, as their stage or as a further one.
+--          earlier sessions worked it, as their stage or as a further one (twelve bits of
+--          earlier_visits for each stage).
 -- Grain:   one row for each order, episode of the study population and such session
 -- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
 --          concepts.study_population, protocol.orders, protocol.stage_order
@@ -36,13 +37,7 @@ possible AS (
         sessions.session_number,
         sessions.day,
         due.stage_due,
-        sessions.earlier_visits // CASE due.stage_due
-            WHEN 1 THEN 1
-            WHEN 2 THEN 4096
-            WHEN 3 THEN 16777216
-            WHEN 4 THEN 68719476736
-            ELSE 281474976710656
-        END % 4096 AS visits_in_stage,
+        sessions.earlier_visits >> (12 * (due.stage_due - 1)) & 4095 AS visits_in_stage,
         sessions.pain_nrs,
         sessions.last_pain_nrs
     FROM concepts.session_progress AS sessions

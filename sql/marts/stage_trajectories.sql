@@ -8,9 +8,9 @@
 SELECT
     episodes.episode_id,
     domains.domain,
-    courses.stage,
-    courses.first_day,
-    courses.last_day,
+    CAST(courses.stage AS TINYINT) AS stage,
+    CAST(courses.first_day AS SMALLINT) AS first_day,
+    CAST(courses.last_day AS SMALLINT) AS last_day,
     courses.values_count,
     courses.first_value,
     courses.last_value,

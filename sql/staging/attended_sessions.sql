@@ -6,6 +6,8 @@
 --          was met with evidence that the protocol counts; inferred evidence never counts.
 --          visits is worked_set with room to count: the sum of 1, 4096, 4096 * 4096 and so on for
 --          the stages worked, so that its sum over sessions holds the visits of every stage.
+--          moment puts the sessions of an episode in order: by day, then by sequence (0 to 999), on
+--          a day first those without one.
 -- Grain:   one row for each attended session
 -- Kind:    view
 -- Reads:   core.sessions, protocol.counted_evidence
@@ -50,7 +52,7 @@ SELECT
     session_key,
     session_id,
     day,
-    sequence,
+    1001 * CAST(day AS INTEGER) + coalesce(sequence + 1, 0) AS moment,
     CAST(stage AS TINYINT) AS stage,
     worked_set,
     met_set,
