@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plausible import DISCLOSURE, FACTS, results, sealed
 
 from analysis.disclosure import release_tables
 from analysis.pages import render_site
+from tests.pages.plausible import DISCLOSURE, FACTS, results, sealed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,12 +10,12 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from plausible import DISCLOSURE, FACTS, results, sealed
 
 from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.results import RESULT_TABLES, empty
 from analysis.disclosure import leaks, release_tables
 from analysis.pages import clinic_file, render_site
+from tests.pages.plausible import DISCLOSURE, FACTS, results, sealed
 
 VOID = {"meta", "link", "br", "line", "circle", "path"}
 CAUSAL = re.compile(
