@@ -340,12 +340,28 @@ class Intake:
         self._run("find_faults", table)
 
     def _note(self, table: Table, row_faults: Sequence[RowFault]) -> None:
-        if row_faults:
-            with translated_errors():
-                self._connection.executemany(
-                    "INSERT INTO faults VALUES (?, ?, NULL, ?)",
-                    [[table.name, fault.line, fault.rule] for fault in row_faults],
-                )
+        import polars as pl
+
+        if not row_faults:
+            return
+        noted = pl.DataFrame(
+            {
+                "line": [fault.line for fault in row_faults],
+                "rule": [fault.rule for fault in row_faults],
+            }
+        )
+        faults = noted.select(
+            pl.lit(table.name).alias("table_name"),
+            "line",
+            pl.lit(None, pl.String).alias("column_name"),
+            "rule",
+        )
+        with translated_errors():
+            self._connection.register("noted_faults", Stream(faults))
+            try:
+                self._connection.execute("INSERT INTO faults FROM noted_faults")
+            finally:
+                self._connection.unregister("noted_faults")
 
     def _drop_repeated(self, table: Table) -> None:
         if self._has_repeated_keys(table):
