@@ -32,8 +32,19 @@ COMMANDS: Final = {
 }
 
 
+class ReaderLeftError(Exception):
+    """Whoever read standard output has seen enough."""
+
+
 class LineCommands(click.Group):
     """The commands in the order in which one meets them, each loaded when it is called."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader that left is not taken for a failure, as click would."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderLeftError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of all commands."""
@@ -76,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = nmt.main(args=given, prog_name="nmt", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeftError):
         return _reader_left()
     except click.exceptions.Abort:
         click.echo("Stopped. What was published before is untouched.", err=True)

@@ -344,15 +344,16 @@ def test_help_answers_at_once_without_heavy_libraries() -> None:
     assert time.monotonic() - begun < 2
 
 
-def test_a_reader_that_leaves_early_is_no_fault(run_once: Workspace) -> None:
+@pytest.mark.parametrize("form", ["csv", "table"])
+def test_a_reader_that_leaves_early_is_no_fault(run_once: Workspace, form: str) -> None:
     query = "SELECT a.session_id FROM core.sessions AS a, core.patients"
-    arguments = ["sql", query, "--format", "csv", "--data", str(run_once.root)]
+    arguments = ["sql", query, "--format", form, "--data", str(run_once.root)]
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline() == b"session_id\n"
+        assert process.stdout.readline().strip() == b"session_id"
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
