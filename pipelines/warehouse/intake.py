@@ -39,6 +39,8 @@ READING_FAULTS: Final = (
     duckdb.InvalidInputException,
     duckdb.ConversionException,
     duckdb.SerializationException,
+    # Endless empty lines, which its threads cannot part among them.
+    duckdb.NotImplementedException,
 )
 
 
@@ -156,7 +158,18 @@ def open_intake(store: Path, allowed: Sequence[Path]) -> "Intake":
 
     `allowed` are the folders of the deliveries and of rewritten files.
     """
-    return Intake(connect(store, create=True, allowed=allowed))
+    if not store.exists():
+        _found(store)
+    return Intake(connect(store, allowed=allowed))
+
+
+def _found(store: Path) -> None:
+    """Make the store whole before it has its name, so that nobody finds one without tables."""
+    aside = store.with_name(f"{store.name}.founding")
+    for remains in (aside, aside.with_name(f"{aside.name}.wal")):
+        remains.unlink(missing_ok=True)
+    Intake(connect(aside, create=True)).close()
+    aside.replace(store)
 
 
 def open_check(registry: Path | None, allowed: Sequence[Path]) -> "Intake":

@@ -491,6 +491,22 @@ def test_a_kill_at_any_moment_leaves_the_store_as_it_was_or_whole(
     assert len(stored(workspace, "core.sessions")) == 300_004
 
 
+def test_a_store_is_never_found_without_its_tables(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Intake, "_run", vanish)
+        with pytest.raises(SystemExit):
+            ingest(workspace, deliver(tmp_path / "first", BASE))
+    assert not workspace.store_path.exists()
+    assert check(workspace, tmp_path / "first").exit_code == 0
+    assert ingest(workspace, tmp_path / "first").exit_code == 0
+    assert [path.name for path in workspace.registry_dir.glob("store*")] == ["store.duckdb"]
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the deliveries of the other generator are absent")
 def test_deliveries_of_another_generator_are_taken_in_to_the_row(workspace: Workspace) -> None:
     quarter = ingest(workspace, SHARED / "2026-q3")
