@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.contracts.errors import RegistryBusyError
+from analysis.contracts.errors import EnvironmentFaultError, RegistryBusyError
 from pipelines.publication.files import json_bytes, write_atomically
 from pipelines.workspace import Workspace
 
@@ -67,7 +67,9 @@ def delivery_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the deliveries with the sums of their files' counts, the oldest first."""
     if not workspace.store_path.exists():
         return []
-    deliveries, files = _glance(workspace, "ledger.deliveries", "ledger.files")
+    if (seen := _glance(workspace, "ledger.deliveries", "ledger.files")) is None:
+        return []
+    deliveries, files = seen
     sums = files.select("delivery_id", *COUNTED).group_by("delivery_id").sum()
     rows = deliveries.sort("delivery_number").join(
         sums, on="delivery_id", how="left", maintain_order="left"
@@ -79,21 +81,35 @@ def rejection_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """Return how many faults of each rule each file had, the most frequent first."""
     if not workspace.store_path.exists():
         return []
-    (rejections,) = _glance(workspace, "quarantine.rejections")
+    if (seen := _glance(workspace, "quarantine.rejections")) is None:
+        return []
+    (rejections,) = seen
     counted = rejections.group_by("rule", "file").len("faults")
     return counted.sort("faults", "rule", "file", descending=[True, False, False]).to_dicts()
 
 
-def _glance(workspace: Workspace, *tables: str) -> list["pl.DataFrame"]:
-    """Read tables from the store, or from the last version while another run holds the store."""
+def _glance(workspace: Workspace, *tables: str) -> list["pl.DataFrame"] | None:
+    """Read tables from the store, or from the last version while another run holds the store.
+
+    Returns None while the first delivery is on its way. Needs no right to write.
+    """
     from pipelines.locking import hold_registry
     from pipelines.warehouse.connection import read_frame
     from pipelines.warehouse.versions import open_store, open_version
 
-    try:
-        with hold_registry(workspace, "nmt status"), open_store(workspace) as store:
+    def read() -> list["pl.DataFrame"]:
+        with open_store(workspace, read_only=True) as store:
             return [read_frame(store, table) for table in tables]
+
+    try:
+        try:
+            with hold_registry(workspace, "nmt status"):
+                return read()
+        except EnvironmentFaultError:
+            return read()
     except RegistryBusyError:
+        if not workspace.current_pointer.exists():
+            return None
         with open_version(workspace) as version:
             return [read_frame(version, table) for table in tables]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.contracts.errors import ReleaseRefusedError
+from analysis.contracts.errors import EnvironmentFaultError, ReleaseRefusedError
 from pipelines.publication.release import current_release
 from pipelines.publication.runs import list_runs
 from pipelines.workspace import Workspace
@@ -207,6 +207,31 @@ def test_readers_go_on_while_the_registry_is_held(
     assert answer.code == 0
     assert "239" not in answer.out
     assert "on the way" in answer.err
+
+
+def test_the_status_is_told_while_the_first_delivery_is_on_its_way(
+    nmt: Nmt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.locking.PATIENCE_SECONDS", 0)
+    workspace = Workspace(tmp_path / "data")
+    assert nmt("ingest", deliver(tmp_path / "d"), "--data", workspace.root).code == 0
+    with _held_elsewhere(workspace) as first:
+        answer = nmt("status", "--data", workspace.root)
+        first.kill()
+    assert answer.code == 0
+    assert f"Held by process {first.pid}" in answer.out
+
+
+def test_the_status_is_told_without_rights_to_the_lock(
+    nmt: Nmt, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Workspace) -> int:
+        raise EnvironmentFaultError("The lock cannot be opened.")
+
+    monkeypatch.setattr("pipelines.locking._open", refuse)
+    answer = nmt("status", "--data", workspace.root)
+    assert answer.code == 0
+    assert "2026-q1-" in answer.out
 
 
 def _held_elsewhere(workspace: Workspace) -> "subprocess.Popen[bytes]":
