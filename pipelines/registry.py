@@ -88,6 +88,17 @@ def rejection_rows(workspace: Workspace) -> list[dict[str, Any]]:
     return counted.sort("faults", "rule", "file", descending=[True, False, False]).to_dicts()
 
 
+def measurement_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return how many measurements count in the current version, and why others do not."""
+    from pipelines.warehouse.connection import read_frame
+    from pipelines.warehouse.versions import open_version
+
+    if not workspace.current_pointer.exists():
+        return []
+    with open_version(workspace) as version:
+        return read_frame(version, "marts.measurement_use").to_dicts()
+
+
 def _glance(workspace: Workspace, *tables: str) -> list["pl.DataFrame"] | None:
     """Read tables from the store, or from the last version while another run holds the store.
 

@@ -43,6 +43,9 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "status": pl.String,
         "reason": pl.String,
         "is_biased_comparison": pl.Boolean,
+        # Which part of the study population the estimate is about; null for all of it.
+        "subgroup_kind": pl.String,
+        "subgroup": pl.String,
     },
     "risk_curves": {
         "analysis": pl.String,
@@ -61,7 +64,13 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "status": pl.String,
         "reason": pl.String,
     },
-    "verdicts": {"analysis": pl.String, "verdict": pl.String, "reason": pl.String},
+    # standing says whether the protocol was registered before these data were looked at.
+    "verdicts": {
+        "analysis": pl.String,
+        "verdict": pl.String,
+        "reason": pl.String,
+        "standing": pl.String,
+    },
     # Weighted standardised difference of a covariate's level between what is left of a strategy
     # on a day of follow-up and the whole cohort.
     "balance": {
@@ -71,6 +80,81 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "covariate": pl.String,
         "unweighted_difference": pl.Float64,
         "weighted_difference": pl.Float64,
+    },
+    # The weights of those still followed under a strategy on a day; effective_share is Kish's
+    # effective sample size as a share of them.
+    "weights": {
+        "analysis": pl.String,
+        "strategy": pl.String,
+        "day": pl.Int32,
+        "at_risk": pl.Int64,
+        "mean": pl.Float64,
+        "standard_deviation": pl.Float64,
+        "quantile_99": pl.Float64,
+        "effective_share": pl.Float64,
+    },
+    # Where hardly anybody stays with the strict order: a kind of decision by its levels.
+    "positivity": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "stage": pl.Int16,
+        "pain": pl.String,
+        "decisions": pl.Int64,
+        "patients": pl.Int64,
+        "leaving_observed": pl.Float64,
+        "leaving_predicted": pl.Float64,
+        "share_below_floor": pl.Float64,
+    },
+    # What would have to be true for the primary answer to be wrong; method names the argument
+    # (e_value, tipping_point, empirical_null, immortal_time, ...), measure the number.
+    "sensitivity": {
+        "analysis": pl.String,
+        "method": pl.String,
+        "measure": pl.String,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "status": pl.String,
+        "reason": pl.String,
+    },
+    # Estimates of exposures that cannot have an effect: the order with its labels permuted.
+    "negative_exposures": {
+        "permutation": pl.Int32,
+        "risk_difference": pl.Float64,
+        "difference_error": pl.Float64,
+        "log_risk_ratio": pl.Float64,
+        "ratio_error": pl.Float64,
+        "status": pl.String,
+        "reason": pl.String,
+    },
+    # The primary contrast under every defensible choice; one row was registered beforehand.
+    "specification_curve": {
+        "specification": pl.Int32,
+        "is_registered": pl.Boolean,
+        "definition": pl.String,
+        "order_name": pl.String,
+        "horizon_days": pl.Int32,
+        "adjustment": pl.String,
+        "follow_up": pl.String,
+        "truncation": pl.String,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "episodes": pl.Int64,
+        "events": pl.Int64,
+        "status": pl.String,
+        "reason": pl.String,
+    },
+    # How the estimator does on simulated registries shaped like these records.
+    "certificate": {
+        "scenario": pl.String,
+        "measure": pl.String,
+        "value": pl.Float64,
+        "monte_carlo_error": pl.Float64,
+        "registries": pl.Int64,
+        "episodes": pl.Int64,
+        "goal": pl.String,
+        "status": pl.String,
     },
     "trajectory_models": {
         "domain": pl.String,

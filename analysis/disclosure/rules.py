@@ -88,6 +88,8 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
             "horizon_days",
             "status",
             "is_biased_comparison",
+            "subgroup_kind",
+            "subgroup",
         ),
         words=("reason",),
         counts=(Count("episodes"), Count("events", within="episodes")),
@@ -113,7 +115,7 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         statistics=(Statistic("value", "score"),),
         cohort=True,
     ),
-    "verdicts": TableRule(identifiers=("analysis", "verdict"), words=("reason",)),
+    "verdicts": TableRule(identifiers=("analysis", "verdict", "standing"), words=("reason",)),
     "balance": TableRule(
         identifiers=("analysis", "strategy", "day", "covariate"),
         statistics=(
@@ -121,6 +123,81 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
             Statistic("weighted_difference", "score"),
         ),
         cohort=True,
+    ),
+    "weights": TableRule(
+        identifiers=("analysis", "strategy", "day"),
+        counts=(Count("at_risk"),),
+        statistics=(
+            Statistic("mean", "score", ("at_risk",)),
+            Statistic("standard_deviation", "score", ("at_risk",)),
+            Statistic("quantile_99", "score", ("at_risk",)),
+            Statistic("effective_share", "score", ("at_risk",)),
+        ),
+        people="at_risk",
+    ),
+    "positivity": TableRule(
+        identifiers=(*UNIT, "stage", "pain"),
+        counts=(Count("decisions"), Count("patients")),
+        statistics=(
+            Statistic("leaving_observed", "share", ("patients", "decisions")),
+            Statistic("leaving_predicted", "share", ("patients", "decisions")),
+            Statistic("share_below_floor", "share", ("patients", "decisions")),
+        ),
+        people="patients",
+        over_clinics=True,
+    ),
+    "sensitivity": TableRule(
+        identifiers=("analysis", "method", "measure", "status"),
+        words=("reason",),
+        statistics=(
+            Statistic("value", "score"),
+            *_interval("low", "high", "score"),
+        ),
+        cohort=True,
+    ),
+    "negative_exposures": TableRule(
+        identifiers=("permutation", "status"),
+        words=("reason",),
+        statistics=(
+            Statistic("risk_difference", "score"),
+            Statistic("difference_error", "score"),
+            Statistic("log_risk_ratio", "score"),
+            Statistic("ratio_error", "score"),
+        ),
+        cohort=True,
+    ),
+    "specification_curve": TableRule(
+        identifiers=(
+            "specification",
+            "is_registered",
+            "definition",
+            "order_name",
+            "horizon_days",
+            "adjustment",
+            "follow_up",
+            "truncation",
+            "status",
+        ),
+        words=("reason",),
+        counts=(Count("episodes"), Count("events", within="episodes")),
+        statistics=(
+            Statistic("value", "share", ("episodes", "events")),
+            *_interval("low", "high", "share", "episodes", "events"),
+        ),
+        people="episodes",
+    ),
+    # About simulated people only; episodes and registries are numbers of a simulation.
+    "certificate": TableRule(
+        identifiers=(
+            "scenario",
+            "measure",
+            "value",
+            "monte_carlo_error",
+            "registries",
+            "episodes",
+            "goal",
+            "status",
+        ),
     ),
     "trajectory_models": TableRule(
         identifiers=("domain", "model", "term", "unit"),

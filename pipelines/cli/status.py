@@ -9,7 +9,7 @@ import click
 
 from pipelines.cli.options import chosen_workspace, data_option, json_option
 from pipelines.cli.output import columns, print_lines, print_object
-from pipelines.cli.summary import gate_lines, verdict_lines
+from pipelines.cli.summary import gate_lines, measurement_lines, verdict_lines
 from pipelines.workspace import Workspace
 
 SHOWN_RUNS: Final = 5
@@ -75,6 +75,7 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {run['run_id']}: {run['fault']}"
     yield from _section("Deliveries", DELIVERY_COLUMNS, facts["deliveries"])
     yield from _section("Rejections", ("rule", "file", "faults"), facts["rejections"])
+    yield from measurement_lines(facts["measurements"])
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
     yield f"Release: {facts['release_id'] or 'none yet'}"
@@ -99,6 +100,10 @@ def _to_the_second(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _registry_facts(workspace: Workspace) -> dict[str, Any]:
-    from pipelines.registry import delivery_rows, rejection_rows
+    from pipelines.registry import delivery_rows, measurement_rows, rejection_rows
 
-    return {"deliveries": delivery_rows(workspace), "rejections": rejection_rows(workspace)}
+    return {
+        "deliveries": delivery_rows(workspace),
+        "rejections": rejection_rows(workspace),
+        "measurements": measurement_rows(workspace),
+    }

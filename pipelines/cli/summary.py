@@ -7,12 +7,14 @@ from typing import Any, Final
 from pipelines.cli.output import columns
 from pipelines.publication.release import site_pages
 from pipelines.publication.runs import read_run
+from pipelines.registry import measurement_rows
 from pipelines.workspace import Workspace
 
 RELEASE_NEWS: Final = {
     "written": "new",
     "differs": "kept, although the same inputs gave other bytes this time",
 }
+COUNTED_MEASUREMENT: Final = "counted"
 COUNTS: Final = ("rows_in", "accepted", "rejected", "already_known", "superseded")
 COUNT_HEADER: Final = ("file", "rows in", "accepted", "rejected", "already known", "superseded")
 
@@ -22,12 +24,17 @@ def run_facts(workspace: Workspace, run_id: str) -> dict[str, Any]:
     facts = asdict(read_run(workspace, run_id))
     del facts["protocol_text"], facts["building"], facts["pid"], facts["step"]
     pages = site_pages(workspace)
-    return {**facts, "pages": str(workspace.site / "index.html") if pages else None}
+    return {
+        **facts,
+        "measurements": measurement_rows(workspace) if facts["release_id"] else [],
+        "pages": str(workspace.site / "index.html") if pages else None,
+    }
 
 
 def run_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the run's summary: files, gates, verdicts, release and pages."""
     yield from ingestion_lines(facts["ingestion"])
+    yield from measurement_lines(facts["measurements"])
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
     if facts["release_id"]:
@@ -50,6 +57,19 @@ def ingestion_lines(ingestion: Mapping[str, Any]) -> Iterator[str]:
         for file in delivery["files"]:
             if file["refusal"]:
                 yield f"  {file['file']}: {file['refusal']}"
+
+
+def measurement_lines(uses: Any) -> Iterator[str]:
+    """Yield how many measurements do not count and why, when there are such."""
+    unused = {
+        use["measurement_use"]: use["measurements"]
+        for use in uses
+        if use["measurement_use"] != COUNTED_MEASUREMENT
+    }
+    if unused:
+        total = sum(use["measurements"] for use in uses)
+        reasons = ", ".join(f"{number:,} {use.replace('_', ' ')}" for use, number in unused.items())
+        yield f"Measurements not counted: {sum(unused.values()):,} of {total:,} ({reasons})"
 
 
 def gate_lines(gates: Any) -> Iterator[str]:

@@ -79,7 +79,7 @@ def _is_known(folder: Path, intake: Intake) -> bool:
         hashes = [(file.name, hash_file(file.path)) for file in delivery.files]
     except (FileRefusedError, OSError):
         return False
-    return intake.has_delivery(content_hash(hashes))
+    return intake.times_taken(content_hash(hashes)) > 0
 
 
 def _take(

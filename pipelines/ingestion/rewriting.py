@@ -16,13 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from analysis.contracts.errors import FileRefusedError
 from pipelines.ingestion.discovery import DeliveredFile
 from pipelines.ingestion.verification import read_pieces
-from pipelines.warehouse.intake import RowFault
+from pipelines.warehouse.intake import RowFaults
 
 # A quote that was not closed would swallow the rest of the file.
 MOST_LINES_OF_A_ROW: Final = 20
+LONGEST_QUOTED_ROW: Final = 1 << 16
 LONGEST_CELL: Final = 1_000
+# So many at the least, and more than fit, mean another header or separator, not faulty rows.
+UNFIT_ROWS_OF_ANOTHER_FILE: Final = 10_000
+EMPTY_LINES_OF_ANOTHER_FILE: Final = 1_000_000
 UNFIT: Final = re.compile(r'[",\r\n]')
 PLACEHOLDER: Final = "?"
 FORMULA_STARTS: Final = ("=", "+", "-", "@")
@@ -44,30 +49,53 @@ class Rewritten:
 
     path: Path
     rows: int
-    faults: tuple[RowFault, ...]
+    faults: RowFaults
 
 
 def rewrite(file: DeliveredFile, width: int, target: Path) -> Rewritten:
-    """Write the rows of a CSV with `width` columns evenly, each with its line in front."""
-    faults = []
+    """Write the rows of a CSV with `width` columns evenly, each with its line in front.
+
+    Raises `FileRefusedError` when most rows do not fit the header, or most lines are empty: the
+    work and the memory that a file takes stay in proportion to the rows that are right.
+    """
+    faults = RowFaults()
     rows = 0
     with target.open("w", encoding="utf-8", newline="\n") as even:
         for row in read_rows(file, width):
             if row.fault:
-                faults.append(RowFault(row.line, row.fault))
+                faults.add(row.line, row.fault)
+                _require_fitting(file.name, row.line, width, unfit=len(faults), fit=rows)
             else:
                 even.write(f"{row.line},{','.join(map(_fit, row.cells))}\n")
                 rows += 1
-    return Rewritten(target, rows, tuple(faults))
+    return Rewritten(target, rows, faults)
+
+
+def _require_fitting(name: str, line: int, width: int, *, unfit: int, fit: int) -> None:
+    if unfit > max(UNFIT_ROWS_OF_ANOTHER_FILE, fit):
+        raise FileRefusedError(
+            f"{unfit:,} rows of {name} up to line {line:,} do not have the {width} cells of its "
+            "header, which is more than do. Look for a header of another table, another separator "
+            "than the comma, or a quote that is never closed, and export the table again."
+        )
 
 
 def read_rows(file: DeliveredFile, width: int) -> Iterator[Row]:
     """Yield the rows below the header of a CSV that was verified before."""
     with closing(_Lines(read_lines(file))) as lines:
         next(lines)
+        rows = empty = 0
         for line, text in lines:
             if text.strip():
+                rows += 1
                 yield _row(line, text, width, lines)
+            else:
+                empty += 1
+                if empty > max(EMPTY_LINES_OF_ANOTHER_FILE, rows):
+                    raise FileRefusedError(
+                        f"Most lines of {file.name} up to line {line:,} are empty. "
+                        "Export the table again, without them."
+                    )
 
 
 def read_lines(file: DeliveredFile) -> Iterator[str]:
@@ -81,9 +109,14 @@ def read_lines(file: DeliveredFile) -> Iterator[str]:
 
 
 def split_row(text: str) -> tuple[str, ...] | None:
-    """Return the cells of a row, or None when its quotes are not closed or not at the edges."""
+    """Return the cells of a row, or None when its quotes are not closed or not at the edges.
+
+    Quoted rows longer than 65,536 characters are taken for such.
+    """
     if '"' not in text:
         return tuple(text.split(","))
+    if len(text) > LONGEST_QUOTED_ROW:
+        return None
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error:
@@ -115,6 +148,8 @@ def _row_of_many_lines(line: int, text: str, width: int, lines: "_Lines") -> Row
         if following is None:
             break
         joined += "\n" + following
+        if len(joined) > LONGEST_QUOTED_ROW:
+            break
         cells = split_row(joined)
         if cells is not None and len(cells) == width:
             lines.skip(further)

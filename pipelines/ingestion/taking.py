@@ -23,7 +23,7 @@ from pipelines.warehouse.intake import (
     Intake,
     NothingPlainError,
     RowCounts,
-    RowFault,
+    RowFaults,
     Source,
     UnevenRowsError,
 )
@@ -71,9 +71,11 @@ def take_delivery(
     """Hold a delivery to the contract and admit what passes; `admission` is None for a check.
 
     A CSV is read as it stands first; when its rows are written unevenly, an even copy is made in
-    `scratch` and the delivery is begun anew. Raises `DeliveryRefusedError`.
+    `scratch` and the delivery is begun anew. When the same bytes came before, only rows that were
+    rejected then can come in now, as they do once the records that they refer to are there.
+    Raises `DeliveryRefusedError`.
     """
-    if intake.has_delivery(verified.content_hash):
+    if intake.times_taken(verified.content_hash) and not intake.has_rejected(verified.content_hash):
         return _known(verified, intake)
     taking = _Taking(verified, intake, scratch, admission, progress)
     while True:
@@ -92,13 +94,13 @@ def _known(verified: VerifiedDelivery, intake: Intake) -> Outcome:
         rows = former.rows_in if former else file.rows
         counts = RowCounts(accepted=0, rejected=0, already_known=rows, superseded=0)
         reports.append(_file_report(file, rows, counts))
-    return Outcome(_report(verified, "already_known", reports))
+    return Outcome(_report(verified, verified.delivery_id, "already_known", reports))
 
 
 def _report(
-    verified: VerifiedDelivery, status: Status, files: Iterable[FileReport]
+    verified: VerifiedDelivery, delivery_id: str, status: Status, files: Iterable[FileReport]
 ) -> DeliveryReport:
-    return DeliveryReport(verified.delivery_id, verified.delivery.folder, status, tuple(files))
+    return DeliveryReport(delivery_id, verified.delivery.folder, status, tuple(files))
 
 
 def _file_report(file: VerifiedFile, rows: int, counts: RowCounts) -> FileReport:
@@ -131,6 +133,10 @@ class _Taking:
         self._progress = progress
         self._rewritten: dict[str, Rewritten] = {}
         self._looked_at_closely: set[str] = set()
+        self._came_before = intake.times_taken(verified.content_hash)
+        self._delivery_id = verified.delivery_id + (
+            f"-{self._came_before + 1}" if self._came_before else ""
+        )
         for file in verified.files:
             if not file.scan.even:
                 self.rewrite(file.file.table)
@@ -142,7 +148,10 @@ class _Taking:
         file = next(file for file in self._verified.files if file.file.table == table)
         self._progress(f"Telling the rows of {file.file.name} apart")
         target = self._scratch / f"{table}-{file.scan.sha256[:16]}.csv"
-        self._rewritten[table] = rewrite(file.file, len(file.source.columns), target)
+        try:
+            self._rewritten[table] = rewrite(file.file, len(file.source.columns), target)
+        except FileRefusedError as fault:
+            raise DeliveryRefusedError([refusal_of(file.file.name, table, fault)]) from None
 
     def look_closely(self, table: str) -> None:
         """Give every row of a table's file the second look in the next attempt."""
@@ -151,23 +160,28 @@ class _Taking:
     def attempt(self) -> Outcome:
         """Take the delivery; raise `BeginAgainError` where a file has to be taken otherwise."""
         verified = self._verified
-        with self._intake.delivery(verified.delivery_id):
+        with self._intake.delivery(self._delivery_id):
             loaded = [self._load(file) for file in verified.files]
             self._progress(f"Holding {verified.delivery.name} to the rules over rows")
             self._intake.apply_rules()
             entries = [self._entry(file) for file in loaded]
             faults = self._intake.faults()
             names = {file.file.table: file.file.name for file in verified.files}
-            rejections = rejections_of(faults, names, verified.delivery_id)
-            if self._admission is not None:
-                self._quarantine(self._admission.quarantine / verified.delivery_id, faults)
-            self._intake.admit(self._delivery_entry(entries), rejections)
+            rejections = rejections_of(faults, names, self._delivery_id)
+            is_new = not self._came_before or any(entry.counts.accepted for entry in entries)
+            if is_new:
+                if self._admission is not None:
+                    self._quarantine(self._admission.quarantine / self._delivery_id, faults)
+                self._intake.admit(self._delivery_entry(entries), rejections)
         reports = [
             _file_report(file.file, entry.rows_in, entry.counts)
             for file, entry in zip(loaded, entries, strict=True)
         ]
         status: Status = "checked" if self._admission is None else "ingested"
-        return Outcome(_report(verified, status, reports), rejections)
+        return Outcome(
+            _report(verified, self._delivery_id, status if is_new else "already_known", reports),
+            rejections,
+        )
 
     def _load(self, file: VerifiedFile) -> _Loaded:
         former = self._intake.find_file(file.file.table, file.scan.sha256)
@@ -192,10 +206,10 @@ class _Taking:
             ) from None
         return _Loaded(file, rows)
 
-    def _rows_of(self, file: VerifiedFile) -> tuple[Source, int, tuple[RowFault, ...]]:
+    def _rows_of(self, file: VerifiedFile) -> tuple[Source, int, RowFaults]:
         rewritten = self._rewritten.get(file.file.table)
         if rewritten is None:
-            return file.source, file.rows, ()
+            return file.source, file.rows, RowFaults()
         source = Source("rewritten", rewritten.path, file.source.columns)
         return source, rewritten.rows + len(rewritten.faults), rewritten.faults
 
@@ -230,7 +244,7 @@ class _Taking:
 
     def _delivery_entry(self, entries: list[FileEntry]) -> DeliveryEntry:
         return DeliveryEntry(
-            delivery_id=self._verified.delivery_id,
+            delivery_id=self._delivery_id,
             name=self._verified.delivery.name,
             content_hash=self._verified.content_hash,
             ingested_at=self._admission.now if self._admission else None,

@@ -4,6 +4,7 @@ The steps are the templates under `sql/ingestion`; this module says when each ru
 raises or returns holds a value of a record: DuckDB's own messages, which do, stay inside.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 BENEATH: Final = "beneath"
 CHECK_MEMORY_LIMIT: Final = "2GB"
 COUNT_ALL: Final = "SELECT count(*) FROM all_"
+FORGET_FORMER_REJECTIONS: Final = (
+    "DELETE FROM quarantine.rejections WHERE delivery_id IN "
+    "(SELECT delivery_id FROM ledger.deliveries WHERE content_hash = ?)"
+)
 # After an insert of no rows, DuckDB 2.0.0 loses sight of rows that the same transaction inserts in
 # great number, which is when they fill a group of 122,880.
 MOST_ROWS_AFTER_NONE: Final = 100_000
@@ -98,12 +103,26 @@ class RowCounts:
     superseded: int
 
 
-@dataclass(frozen=True)
-class RowFault:
-    """A fault of a whole line, found before its cells could be told apart."""
+class RowFaults:
+    """Faults of whole lines, found before their cells could be told apart; there may be many."""
 
-    line: int
-    rule: str
+    def __init__(self) -> None:
+        self._lines = array("q")
+        self._rules: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: int, rule: str) -> None:
+        """Note that the row that starts at this physical line breaks a rule of whole rows."""
+        self._lines.append(line)
+        self._rules.append(rule)
+
+    def as_frame(self) -> "pl.DataFrame":
+        """Return the columns line and rule."""
+        import polars as pl
+
+        return pl.DataFrame({"line": pl.Series(self._lines, dtype=pl.Int64), "rule": self._rules})
 
 
 @dataclass(frozen=True)
@@ -200,10 +219,14 @@ class Intake:
         """Return whether the registry holds no delivery."""
         return self._number("SELECT count(*) FROM all_deliveries") == 0
 
-    def has_delivery(self, content_hash: str) -> bool:
-        """Return whether these very bytes came in before."""
+    def times_taken(self, content_hash: str) -> int:
+        """Return how often these very bytes came in before."""
         query = "SELECT count(*) FROM all_deliveries WHERE content_hash = ?"
-        return self._number(query, content_hash) > 0
+        return self._number(query, content_hash)
+
+    def has_rejected(self, content_hash: str) -> bool:
+        """Return whether rows of these very bytes were rejected when they came in last."""
+        return bool(self._number(self._sql("has_rejected", content_hash=content_hash)))
 
     def find_file(self, table: str, sha256: str) -> LedgerFile | None:
         """Return the file of these bytes that came in first, if any did."""
@@ -232,7 +255,7 @@ class Intake:
         table: Table,
         source: Source,
         rows_in: int,
-        row_faults: Sequence[RowFault] = (),
+        row_faults: RowFaults,
         *,
         came_before: bool = False,
         is_plain: bool = True,
@@ -294,11 +317,16 @@ class Intake:
             )
 
     def admit(self, entry: DeliveryEntry, rejections: "pl.DataFrame") -> None:
-        """Make the delivery part of the store, with its faults and its place in the ledger."""
+        """Make the delivery part of the store, with its faults and its place in the ledger.
+
+        When the same bytes came in before, their rows were judged anew, and the faults found now
+        take the place of those found then.
+        """
         for table in CONTRACT.tables:
             if table.name not in self._direct and self._count_incoming(table):
                 self._run("admit", table)
         with translated_errors():
+            self._connection.execute(FORGET_FORMER_REJECTIONS, [entry.content_hash])
             self._write_ledger(entry)
             self._connection.register("rejected_rows", Stream(rejections))
             self._connection.execute("INSERT INTO quarantine.rejections FROM rejected_rows")
@@ -352,18 +380,12 @@ class Intake:
             raise UnevenRowsError(table.name)
         self._run("find_faults", table)
 
-    def _note(self, table: Table, row_faults: Sequence[RowFault]) -> None:
+    def _note(self, table: Table, row_faults: RowFaults) -> None:
         import polars as pl
 
         if not row_faults:
             return
-        noted = pl.DataFrame(
-            {
-                "line": [fault.line for fault in row_faults],
-                "rule": [fault.rule for fault in row_faults],
-            }
-        )
-        faults = noted.select(
+        faults = row_faults.as_frame().select(
             pl.lit(table.name).alias("table_name"),
             "line",
             pl.lit(None, pl.String).alias("column_name"),

@@ -1,45 +1,25 @@
 -- Title:   Values of the outcome domains
 -- Meaning: What was measured, when, and in which stage. A session's value belongs to the session's
 --          stage; a measurement to the stage of the latest attended session on or before its day
---          (none before the first). Measurements count when their instrument is in the protocol's
---          registry and in its unit, when they were not taken after treatment, and when they are
---          not of the other side than the episode's. position orders the values of one day:
+--          (none before the first); which measurements count, measurement_use says. position orders the values of one day:
 --          sessions first, measurements after them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
 -- Kind:    view
--- Reads:   concepts.session_progress, core.measurements, core.episodes,
---          protocol.domains, protocol.instruments
+-- Reads:   concepts.session_progress, concepts.measurement_use, protocol.domains
 -- Source:  study definitions, "Outcome"
 WITH counted_measurements AS (
     SELECT
-        measurements.episode_key,
-        measurements.day,
-        measurements.instrument,
-        measurements.value,
-        instruments.domain_number,
+        episode_key,
+        day,
+        instrument,
+        value,
+        domain_number,
         row_number() OVER (
-            PARTITION BY measurements.episode_key
-            ORDER BY
-                measurements.day,
-                measurements.instrument,
-                measurements.value,
-                measurements.side,
-                measurements.timing
+            PARTITION BY episode_key
+            ORDER BY day, instrument, value, side, timing
         ) AS measurement_number
-    FROM core.measurements AS measurements
-    INNER JOIN protocol.instruments AS instruments
-        ON
-            measurements.instrument = instruments.instrument
-            AND measurements.unit = instruments.unit
-    INNER JOIN core.episodes AS episodes
-        ON measurements.episode_key = episodes.episode_key
-    WHERE
-        coalesce(measurements.timing, 'pre') = 'pre'
-        AND NOT (
-            coalesce(episodes.side, 'unknown') IN ('L', 'R')
-            AND coalesce(measurements.side, 'unknown') IN ('L', 'R')
-            AND measurements.side <> episodes.side
-        )
+    FROM concepts.measurement_use
+    WHERE measurement_use = 'counted'
 ),
 
 -- The latest session of each day on which there was one; its stage lasts until the next.

@@ -81,9 +81,8 @@ def test_a_measurement_belongs_to_the_stage_of_the_latest_session() -> None:
         measurements=table(MEASUREMENTS),
     )
 
-    points, courses = built(tables, "domain_points", "stage_trajectories")
+    points, courses, uses = built(tables, "domain_points", "stage_trajectories", "measurement_use")
 
-    # Not counted: after treatment, the other side, another unit, an unknown instrument.
     assert points.sort("day").select(
         "domain", "day", "stage", "value", "unit", "source"
     ).rows() == [
@@ -92,6 +91,13 @@ def test_a_measurement_belongs_to_the_stage_of_the_latest_session() -> None:
         ("alignment", 20, 3, 7.0, "deg", "inclinometer"),
     ]
     assert courses.height == 3
+    assert dict(uses.iter_rows()) == {
+        "counted": 3,
+        "instrument_not_in_protocol": 1,
+        "of_the_other_side": 1,
+        "other_unit": 1,
+        "taken_after_treatment": 1,
+    }
 
 
 def test_a_measurement_before_any_session_has_no_stage_and_no_course() -> None:

@@ -138,6 +138,15 @@ REFUSED = {
     "old spreadsheet": Refused(_sessions(b"\xd0\xcf\x11\xe0" + bytes(100)), "Excel"),
     "PDF": Refused(_sessions(b"%PDF-1.7\n"), "PDF"),
     "JSON": Refused(_sessions('{"sessions": []}'), "JSON"),
+    "rows of another width without end": Refused(
+        _sessions(f"{SESSION_HEADER}\n" + "A,B\n" * 10_002), "up to line 10,002"
+    ),
+    "a quote that is never closed": Refused(
+        _sessions(f'{SESSION_HEADER}\n"\n' + "A\n" * 10_002), "a quote that is never closed"
+    ),
+    "empty lines without end": Refused(
+        _sessions(SESSIONS + "\n" * 1_000_005), "lines .* are empty"
+    ),
     "gzip named CSV": Refused(_sessions(_gz(SESSIONS)), "gzip"),
     "CSV named gzip": Refused(
         {**BASE, "sessions.csv": None, "sessions.csv.gz": SESSIONS}, "no gzip archive"

@@ -145,6 +145,42 @@ def test_a_file_known_from_before_does_not_undo_corrections_when_it_comes_with_n
     assert pain == [6.0, 2.0, 7.0, None, 4.0]
 
 
+def test_a_faulty_delivery_sent_again_names_its_faults_again_and_changes_nothing(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    faulty = {**BASE, "sessions.csv": SESSIONS + "S5,E9,T1,0,attended,1,,,4\n"}
+    q1 = deliver(tmp_path / "q1", faulty)
+    first = ingest(workspace, q1)
+    before = everything(workspace)
+    for look in (ingest, check):
+        again = look(workspace, q1)
+        assert again.exit_code == first.exit_code == 4
+        assert again.deliveries[0].status == "already_known"
+        assert counts(again, "sessions") == (5, 0, 1, 4, 0)
+        assert faults(again) == faults(first)
+    assert everything(workspace) == before
+
+
+def test_rows_rejected_for_a_missing_record_come_in_when_sent_again_after_it(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    faulty = SESSIONS + "S5,E3,T1,0,attended,1,,,4\nS6,E4,T1,0,attended,1,,,4\n"
+    q1 = deliver(tmp_path / "q1", {**BASE, "sessions.csv": faulty})
+    first = ingest(workspace, q1).deliveries[0].delivery_id
+    ingest(workspace, deliver(tmp_path / "q2", {"sessions.csv": SESSIONS.replace(",8", ",7")}))
+    episode = EPISODES + "E3,P1,C1,2025-03,knee,ischemia,acute,0,\n"
+    ingest(workspace, deliver(tmp_path / "q3", {"episodes.csv": episode}))
+    again = ingest(workspace, q1)
+    assert again.deliveries[0].delivery_id == f"{first}-2"
+    assert counts(again, "sessions") == (6, 1, 1, 4, 0)
+    sessions = stored(workspace, "core.sessions").sort("session_id")
+    assert sessions["pain_nrs"].to_list() == [6.0, 2.0, 7.0, None, 4.0]
+    # What waits is what was found last; the text of each taking is kept.
+    assert stored(workspace, "quarantine.rejections")["line"].to_list() == [7]
+    assert _quarantined(workspace, first)["line"].to_list() == [6, 7]
+    assert _quarantined(workspace, f"{first}-2")["line"].to_list() == [7]
+
+
 def test_a_value_corrected_back_is_a_correction(tmp_path: Path, workspace: Workspace) -> None:
     ingest(workspace, deliver(tmp_path / "q1", BASE))
     ingest(workspace, deliver(tmp_path / "q2", {"sessions.csv": SESSIONS.replace(",8", ",7")}))
