@@ -179,6 +179,36 @@ class Intervals:
 
 
 @dataclass(frozen=True)
+class Care:
+    """When a person counts as having left care: the longest gap between attended sessions."""
+
+    longest_gap_days: int = _entry(Whole(1, 3650))
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """When a day counts as recovered: the latest pain before treatment is at most this."""
+
+    pain_at_most: float = _entry(Number(0, 10))
+
+
+@dataclass(frozen=True)
+class Trials:
+    """For how long the nested trials follow people after each decision."""
+
+    horizon_days: int = _entry(Whole(1, 3650))
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How many permuted orders and how many other specifications are tried; 0 for none."""
+
+    permutations: int = _entry(Whole(0, 10_000))
+    specifications: int = _entry(Whole(0, 10_000))
+    seed: int = _entry(Whole(0, 2**63 - 1))
+
+
+@dataclass(frozen=True)
 class Gates:
     """Limits beyond which the study gives no verdict; shares and differences from 0 to 1."""
 
@@ -225,6 +255,10 @@ class Protocol:
     weights: Weights
     bootstrap: Bootstrap
     intervals: Intervals
+    care: Care
+    recovery: Recovery
+    trials: Trials
+    sensitivity: Sensitivity
     gates: Gates
     disclosure: Disclosure
     tolerance: Tolerance
@@ -263,6 +297,10 @@ SECTIONS: Final[Mapping[str, type]] = {
     "weights": Weights,
     "bootstrap": Bootstrap,
     "intervals": Intervals,
+    "care": Care,
+    "recovery": Recovery,
+    "trials": Trials,
+    "sensitivity": Sensitivity,
     "gates": Gates,
     "disclosure": Disclosure,
     "tolerance": Tolerance,
