@@ -47,6 +47,8 @@ class EstimateRow:
     status: str = NOT_RUN
     reason: str = ""
     is_biased_comparison: bool = False
+    subgroup_kind: str | None = None
+    subgroup: str | None = None
 
     def holding(self, estimate: Estimate | None, reason: str = "") -> "EstimateRow":
         """Return the row with the estimate's numbers, or marked impossible without one."""
