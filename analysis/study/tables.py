@@ -1,7 +1,7 @@
 """The marts that the study reads, as frames."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -14,7 +14,12 @@ STUDY_MARTS: Final[Mapping[str, str]] = {
     "outcomes": "marts.episode_outcomes",
     "first_events": "marts.first_events",
     "record_quality": "marts.record_quality",
+    "reinjuries": "marts.reinjuries",
 }
+
+
+def _no_reinjuries() -> pl.DataFrame:
+    return pl.DataFrame(schema={"episode_key": pl.Int64, "day": pl.Int64})
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class StudyTables:
     `baseline` an episode of the study population, `decision_points` a session at which advancing
     early was possible, `contacts` a day on which status was seen, `adherence` an episode under one
     order, `outcomes` an episode, `first_events` the first event of each kind, `record_quality` a
-    clinic (null for all).
+    clinic (null for all), `reinjuries` a day of an episode with a re-injury, the first or a later
+    one (empty where nobody read them).
     """
 
     baseline: pl.DataFrame
@@ -34,6 +40,7 @@ class StudyTables:
     outcomes: pl.DataFrame
     first_events: pl.DataFrame
     record_quality: pl.DataFrame
+    reinjuries: pl.DataFrame = field(default_factory=_no_reinjuries)
 
     @classmethod
     def read(cls, read_mart: Callable[[str], pl.DataFrame]) -> "StudyTables":

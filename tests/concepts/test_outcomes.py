@@ -144,3 +144,9 @@ def test_the_first_event_of_each_kind_is_kept_whatever_came_before() -> None:
         ("reinjury", 40),
         ("surgery", 20),
     ]
+
+
+def test_every_day_of_re_injury_is_kept_once() -> None:
+    drawn = events((40, "reinjury"), (60, "reinjury"), (40, "reinjury"), (50, "surgery"))
+
+    assert [row["day"] for row in mart("reinjuries", events=drawn)] == [40, 60]

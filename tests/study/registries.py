@@ -58,12 +58,15 @@ def only_some(tables: StudyTables, episodes: int) -> StudyTables:
         tables.outcomes.filter(pl.col("episode_id").is_in(names.implode())),
         tables.first_events.filter(pl.col("episode_key").is_in(keys.implode())),
         tables.record_quality,
+        tables.reinjuries.filter(pl.col("episode_key").is_in(keys.implode())),
     )
 
 
 def without_events(tables: StudyTables, kind: str) -> StudyTables:
     """Nobody ever had this kind of event."""
-    return replace(tables, first_events=tables.first_events.filter(pl.col("kind") != kind))
+    reinjuries = tables.reinjuries.clear() if kind == "reinjury" else tables.reinjuries
+    first_events = tables.first_events.filter(pl.col("kind") != kind)
+    return replace(tables, first_events=first_events, reinjuries=reinjuries)
 
 
 def violated_on(tables: StudyTables, day: int | None) -> StudyTables:
@@ -88,6 +91,7 @@ def lost_on(tables: StudyTables, day: int) -> StudyTables:
         ),
         contacts=tables.contacts.filter(pl.col("day") <= day),
         first_events=tables.first_events.filter(pl.col("day") <= day),
+        reinjuries=tables.reinjuries.filter(pl.col("day") <= day),
     )
 
 
