@@ -221,16 +221,26 @@ def clustered_errors(influences: FloatArray, unit: IntArray) -> FloatArray:
     return np.where(errors > LARGEST_ROUNDING, errors, 0.0)
 
 
+def own_steps(model: HazardModel, move: FloatArray, unit: IntArray) -> FloatArray:
+    """Return how the log weight of every row of a fitted model answers its own unit (rows,).
+
+    `move` (people x columns) are the influences on the model's coefficients.
+    """
+    by_unit = _unit_sums(move, unit)
+    steps = np.empty(model.height)
+    for first in range(0, model.height, BLOCK_ROWS):
+        rows = slice(first, first + BLOCK_ROWS)
+        moved = by_unit[unit[model.rows.person[rows]]]
+        own = np.einsum("ij,ij->i", model.rows.design.values[rows], moved)
+        steps[rows] = own * model.probability[rows]
+    return steps
+
+
 def _own_steps(pair: ModelPair, moves: Sequence[FloatArray], unit: IntArray) -> FloatArray:
     """Return how every row's log weight answers its own unit (decisions then follow-up rows,)."""
     steps = np.zeros(sum(model.height for model in pair if model is not None))
     for (model, offset), move in zip(_fitted(pair), moves, strict=True):
-        by_unit = _unit_sums(move, unit)
-        for first in range(0, model.height, BLOCK_ROWS):
-            rows = slice(first, min(first + BLOCK_ROWS, model.height))
-            moved = by_unit[unit[model.rows.person[rows]]]
-            own = np.einsum("ij,ij->i", model.rows.design.values[rows], moved)
-            steps[offset + rows.start : offset + rows.stop] = own * model.probability[rows]
+        steps[offset : offset + model.height] = own_steps(model, move, unit)
     return steps
 
 
