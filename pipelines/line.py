@@ -43,6 +43,15 @@ from pipelines.publication.runs import (
     utc_text,
     write_run,
 )
+from pipelines.registration import (
+    Look,
+    Registration,
+    Standing,
+    read_entries,
+    register_protocol,
+    remember_look,
+    standing_of,
+)
 from pipelines.registry import Ledger, is_simulated, read_ledger, remember_synthetic
 from pipelines.workspace import Workspace
 
@@ -119,8 +128,8 @@ def needs_release(workspace: Workspace, run_id: str, *, recompute: bool = False)
             "empty. Put a delivery's folder there, name its path, or try: nmt demo"
         )
     _require_tolerable(ledger, _protocol(record))
+    record = change_run(workspace, run_id, **_circumstances(workspace, ledger, record))
     inputs = _inputs(ledger, record)
-    change_run(workspace, run_id, input_hash=inputs.input_hash)
     if recompute or not _is_current(workspace, inputs):
         return True
     report(f"Nothing new: release {inputs.release_id} stands")
@@ -140,11 +149,17 @@ def build_step(workspace: Workspace, run_id: str) -> None:
 
 def analyse_step(workspace: Workspace, run_id: str) -> None:
     """Compute every result from the marts of the version being built, and store it there."""
-    from pipelines.publication.results import compute_results, findings, store_results
+    from pipelines.publication.results import (
+        compute_results,
+        findings,
+        store_results,
+        with_standing,
+    )
 
     record = _begin(workspace, run_id, "analyse", "Analysing")
     building = _building(workspace, record)
     results = compute_results(building, _protocol(record), detail)
+    results["verdicts"] = with_standing(results["verdicts"], record.standing)
     store_results(building, results)
     change_run(workspace, run_id, **findings(results))
 
@@ -159,6 +174,7 @@ def publish_step(workspace: Workspace, run_id: str) -> str:
     protocol, ledger = _protocol(record), read_ledger(workspace)
     building, inputs = _building(workspace, record), _inputs(ledger, record)
     contents = release_contents(building, inputs, protocol)
+    remember_look(workspace, _look(record))
     outcome = write_release(workspace, inputs, protocol.canonical, contents)
     record = change_run(
         workspace,
@@ -191,6 +207,21 @@ def verify_step(workspace: Workspace, run_id: str) -> None:
     _begin(workspace, run_id, "verify", "Verifying the releases")
     for release_id in released(workspace):
         verify_release(workspace, release_id)
+
+
+def freeze_protocol(workspace: Workspace, protocol: Protocol) -> tuple[Registration, Standing]:
+    """Register the protocol; return the registration, and what the next run's results will be.
+
+    Raises `RegistryBusyError` while another run holds the registry.
+    """
+    with hold_registry(workspace, "nmt protocol register"):
+        workspace.prepare()
+        ledger = read_ledger(workspace)
+        registration = register_protocol(
+            workspace, protocol, code_version=code_version().label, ledger=ledger, now=_now()
+        )
+        entries = read_entries(workspace)
+        return registration, standing_of(entries, protocol.hash, ledger.input_hash)
 
 
 def ingestion_facts(result: "IngestReport") -> dict[str, Any]:
@@ -292,6 +323,32 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
         is_synthetic=ledger.is_synthetic,
         code=code_version(),
         protocol_hash=record.protocol_hash,
+        standing=record.standing,
+        standing_reason=record.standing_reason,
+    )
+
+
+def _circumstances(workspace: Workspace, ledger: Ledger, record: RunRecord) -> dict[str, Any]:
+    """Return what a release depends on beside code and protocol, as fields of the run's record."""
+    input_hash = ledger.input_hash
+    standing = standing_of(read_entries(workspace), record.protocol_hash, input_hash)
+    return {
+        "input_hash": input_hash,
+        "standing": standing.word,
+        "standing_reason": standing.reason,
+    }
+
+
+def _look(record: RunRecord) -> Look:
+    from analysis.contracts.results import VERDICTS
+
+    *_, no_verdict = VERDICTS
+    return Look(
+        time=utc_text(_now()),
+        protocol_hash=record.protocol_hash,
+        input_hash=record.input_hash or "",
+        code_version=record.code_version,
+        shows_effect=any(verdict["verdict"] != no_verdict for verdict in record.verdicts),
     )
 
 

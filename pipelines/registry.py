@@ -1,12 +1,13 @@
 """What the registry's ledger says about the deliveries it took in."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.errors import EnvironmentFaultError, RegistryBusyError
-from pipelines.publication.files import json_bytes, write_atomically
+from pipelines.publication.files import json_bytes, sha256, write_atomically
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,9 +34,19 @@ class Ledger:
         return not self.delivery_ids
 
     @property
+    def input_hash(self) -> str:
+        """Return the hash of the deliveries' contents, in their order."""
+        return input_hash_of(self.content_hashes)
+
+    @property
     def rejected_share(self) -> float:
         """Return the share of all delivered rows that were rejected, from 0 to 1."""
         return self.rejected_rows / self.received_rows if self.received_rows else 0.0
+
+
+def input_hash_of(content_hashes: Sequence[str]) -> str:
+    """Return the hash of deliveries' contents, in their order."""
+    return sha256("\n".join(content_hashes).encode())
 
 
 def read_ledger(workspace: Workspace) -> Ledger:

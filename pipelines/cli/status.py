@@ -9,7 +9,7 @@ import click
 
 from pipelines.cli.options import chosen_workspace, data_option, json_option
 from pipelines.cli.output import columns, print_lines, print_object
-from pipelines.cli.summary import gate_lines, measurement_lines, verdict_lines
+from pipelines.cli.summary import gate_lines, measurement_lines, standing_lines, verdict_lines
 from pipelines.workspace import Workspace
 
 SHOWN_RUNS: Final = 5
@@ -54,6 +54,9 @@ def status_facts(workspace: Workspace) -> dict[str, Any]:
         **_registry_facts(workspace),
         "gates": release_run.gates if release_run else (),
         "verdicts": release_run.verdicts if release_run else (),
+        "standing": release_run.standing if release_run else None,
+        "standing_reason": release_run.standing_reason if release_run else None,
+        "registered_protocol": _registered_protocol(workspace),
         "release_id": release_id,
         "pages": str(workspace.site / "index.html") if release_id else None,
     }
@@ -64,6 +67,7 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"Workspace: {facts['workspace']}"
     if holder := facts["held_by"]:
         yield f"Held by process {holder['pid']} since {holder['since']}: {holder['purpose']}"
+    yield from registration_lines(facts["registered_protocol"])
     if not facts["runs"] and not facts["deliveries"]:
         yield "Nothing was ingested or run here yet. Try: nmt demo, or nmt run PATH"
         return
@@ -78,11 +82,36 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from measurement_lines(facts["measurements"])
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
+    yield from standing_lines(facts)
     yield f"Release: {facts['release_id'] or 'none yet'}"
     if "verified_files" in facts:
         yield f"Verified: {facts['verified_files']} files hold what was released."
     if facts["pages"]:
         yield f"Pages: {facts['pages']}"
+
+
+def registration_lines(registered: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield which protocol is registered, since when, and how much had been seen by then."""
+    if registered:
+        yield (
+            f"Registered protocol: {registered['protocol_hash'][:12]} since "
+            f"{registered['time'][:19]}, {registered['looks']} looks by then"
+        )
+
+
+def _registered_protocol(workspace: Workspace) -> dict[str, Any] | None:
+    """Return the protocol that was frozen before the first look, else the last one frozen."""
+    from pipelines.registration import Registration, frozen_protocol, read_entries
+
+    entries = read_entries(workspace)
+    late = [each for each in entries if isinstance(each, Registration)]
+    registration = frozen_protocol(entries) or (late[-1] if late else None)
+    if registration is None:
+        return None
+    return {
+        name: getattr(registration, name)
+        for name in ("protocol_hash", "time", "code_version", "deliveries", "looks")
+    }
 
 
 def _section(title: str, header: tuple[str, ...], rows: list[dict[str, Any]]) -> Iterator[str]:

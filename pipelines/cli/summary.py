@@ -37,6 +37,7 @@ def run_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from measurement_lines(facts["measurements"])
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
+    yield from standing_lines(facts)
     if facts["release_id"]:
         news = RELEASE_NEWS.get(facts["release_outcome"], "unchanged")
         yield f"Release {facts['release_id']} ({news}), run {facts['run_id']}"
@@ -86,4 +87,11 @@ def verdict_lines(verdicts: Any) -> Iterator[str]:
     """Yield every verdict with its reason."""
     for verdict in verdicts:
         reason = f" ({verdict['reason']})" if verdict["reason"] else ""
-        yield f"Verdict, {verdict['analysis']}: {verdict['verdict']}{reason}"
+        standing = f" [{verdict['standing']}]" if verdict.get("standing") else ""
+        yield f"Verdict, {verdict['analysis']}: {verdict['verdict']}{standing}{reason}"
+
+
+def standing_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the registered protocol makes of the results."""
+    if facts["release_id"]:
+        yield f"Standing: {facts['standing']}. {facts['standing_reason']}"

@@ -14,8 +14,10 @@ from typing import Any, Final, Literal
 from uuid import uuid4
 
 from analysis.contracts.errors import EnvironmentFaultError, IntegrityError
+from analysis.contracts.standing import NOT_REGISTERED
 from pipelines.publication.code import CodeVersion
 from pipelines.publication.files import json_bytes, sha256, write_durably
+from pipelines.registry import input_hash_of
 from pipelines.workspace import Workspace, make_folder
 
 Outcome = Literal["written", "stands", "differs"]
@@ -29,23 +31,37 @@ ID_LENGTH: Final = 16
 
 @dataclass(frozen=True)
 class ReleaseInputs:
-    """Everything a release is made of: deliveries in the order they came, code and protocol."""
+    """Everything a release is made of: deliveries in the order they came, code and protocol.
+
+    `standing` is what a registered protocol makes of the results, with the reason beside it;
+    `certificate_hash` names the calibration certificate that the release holds, if there is one.
+    """
 
     delivery_hashes: tuple[str, ...]
     is_synthetic: bool
     code: CodeVersion
     protocol_hash: str
+    standing: str = NOT_REGISTERED
+    standing_reason: str = ""
+    certificate_hash: str | None = None
 
     @property
     def input_hash(self) -> str:
         """Return the hash of the deliveries' contents, in their order."""
-        return sha256("\n".join(self.delivery_hashes).encode())
+        return input_hash_of(self.delivery_hashes)
 
     @property
     def release_id(self) -> str:
         """Return the name that these inputs give the release."""
         kind = "synthetic" if self.is_synthetic else "recorded"
-        parts = (self.input_hash, kind, self.code.identity, self.protocol_hash)
+        parts = (
+            self.input_hash,
+            kind,
+            self.code.identity,
+            self.protocol_hash,
+            self.standing,
+            self.certificate_hash or "",
+        )
         return sha256("\n".join(parts).encode())[:ID_LENGTH]
 
 
@@ -169,6 +185,8 @@ def _manifest(
         "is_synthetic": inputs.is_synthetic,
         "code": {**asdict(inputs.code), "libraries": dict(inputs.code.libraries)},
         "protocol": {"hash": inputs.protocol_hash, "content": json.loads(protocol_canonical)},
+        "standing": {"word": inputs.standing, "reason": inputs.standing_reason},
+        "certificate": inputs.certificate_hash,
         "files": {
             name: {"sha256": sha256(content), "bytes": len(content)}
             for name, content in sorted(contents.items())

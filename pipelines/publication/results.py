@@ -70,6 +70,13 @@ def read_study_tables(building: Path) -> "StudyTables":
         )
 
 
+def with_standing(verdicts: "pl.DataFrame", word: str) -> "pl.DataFrame":
+    """Return the verdicts with what the registered protocol makes of them."""
+    import polars as pl
+
+    return verdicts.with_columns(standing=pl.lit(word))
+
+
 def store_results(building: Path, results: Frames) -> None:
     """Write every results table into the version being built."""
     from analysis.contracts.results import RESULT_TABLES, conform

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from analysis.contracts.errors import IntegrityError, NmtError
+from analysis.contracts.standing import NOT_REGISTERED
 from pipelines.locking import registry_holder
 from pipelines.publication.files import json_bytes, write_atomically
 from pipelines.workspace import Workspace
@@ -45,6 +46,9 @@ class RunRecord:
     ingestion: Mapping[str, Any] = field(default_factory=dict)
     gates: tuple[Mapping[str, Any], ...] = ()
     verdicts: tuple[Mapping[str, Any], ...] = ()
+    standing: str = NOT_REGISTERED
+    standing_reason: str = ""
+    certificate_hash: str | None = None
 
 
 def new_run_id(now: datetime) -> str:

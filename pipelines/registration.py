@@ -1,0 +1,201 @@
+"""Which protocol was frozen before anybody had looked, and what that makes of a run's results.
+
+The workspace keeps one ledger of registrations and looks, a JSON line each, in the order in which
+they came. Every line holds the hash of the line before it, so a line that was changed, removed or
+put in later is noticed. A look is a release's results, whatever they say; the same results of the
+same deliveries are one look, however often they are made.
+
+Pre-specification: Chan et al. 2013 (SPIRIT). Repeated looks: Armitage, McPherson and Rowe 1969.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.contracts.errors import IntegrityError
+from analysis.contracts.protocol import Protocol
+from analysis.contracts.standing import EXPLORATORY, NOT_REGISTERED, REGISTERED
+from pipelines.publication.files import sha256, write_atomically
+from pipelines.publication.runs import utc_text
+from pipelines.registry import Ledger
+from pipelines.workspace import Workspace
+
+LEDGER: Final = "registrations.jsonl"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A protocol that was frozen: its content, when, by which code, and what was known by then.
+
+    `input_hash` is of the deliveries then held, `looks` how many looks there had been.
+    """
+
+    time: str
+    protocol_hash: str
+    protocol: str
+    code_version: str
+    input_hash: str
+    deliveries: int
+    looks: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """Results that could be seen: of which protocol and deliveries, and whether an effect was."""
+
+    time: str
+    protocol_hash: str
+    input_hash: str
+    code_version: str
+    shows_effect: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What results are in the light of the registrations: one word, and why."""
+
+    word: str
+    reason: str
+
+
+Entry = Registration | Look
+KINDS: Final[dict[str, type[Registration] | type[Look]]] = {
+    "registration": Registration,
+    "look": Look,
+}
+
+
+def register_protocol(
+    workspace: Workspace,
+    protocol: Protocol,
+    *,
+    code_version: str,
+    ledger: Ledger,
+    now: datetime,
+) -> Registration:
+    """Freeze the protocol for the workspace and return its registration; the caller holds it.
+
+    A protocol that was the last to be registered is not registered again: the first time counts.
+    """
+    entries = read_entries(workspace)
+    last = next((each for each in reversed(entries) if isinstance(each, Registration)), None)
+    if last is not None and last.protocol_hash == protocol.hash:
+        return last
+    registration = Registration(
+        time=utc_text(now),
+        protocol_hash=protocol.hash,
+        protocol=protocol.canonical,
+        code_version=code_version,
+        input_hash=ledger.input_hash,
+        deliveries=len(ledger.delivery_ids),
+        looks=sum(isinstance(each, Look) for each in entries),
+    )
+    _append(workspace, entries, registration)
+    return registration
+
+
+def remember_look(workspace: Workspace, look: Look) -> None:
+    """Keep on record that these results can be seen; the caller holds the registry."""
+    entries = read_entries(workspace)
+    known = {_seen(each) for each in entries if isinstance(each, Look)}
+    if _seen(look) not in known:
+        _append(workspace, entries, look)
+
+
+def read_entries(workspace: Workspace) -> tuple[Entry, ...]:
+    """Return all registrations and looks, the oldest first.
+
+    Raises `IntegrityError` when the ledger is not what was written, line by line.
+    """
+    path = ledger_path(workspace)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    entries, previous = [], ""
+    try:
+        for line in lines:
+            content = json.loads(line)
+            if content["previous"] != previous:
+                raise _damaged(path)
+            entries.append(KINDS[content["kind"]](**content["entry"]))
+            previous = sha256(line.encode())
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path) from None
+    return tuple(entries)
+
+
+def standing_of(entries: Sequence[Entry], protocol_hash: str, input_hash: str) -> Standing:
+    """Return what results of this protocol on these deliveries are.
+
+    Confirmatory are the results of the protocol that was frozen before the first look, on the
+    first deliveries on which an effect was shown. A look whose estimate was sealed shows no effect
+    and spends nothing: when the gates open does not depend on the estimate.
+    """
+    if not any(isinstance(each, Registration) for each in entries):
+        return Standing(NOT_REGISTERED, "No protocol was registered in this workspace.")
+    frozen = frozen_protocol(entries)
+    if frozen is None:
+        reason = "The protocol was registered after results had been seen."
+        if not any(
+            isinstance(each, Registration) and each.protocol_hash == protocol_hash
+            for each in entries
+        ):
+            reason = "Another protocol is registered, and that after results had been seen."
+        return Standing(EXPLORATORY, reason)
+    if frozen.protocol_hash != protocol_hash:
+        return Standing(EXPLORATORY, "The protocol is not the one that was registered.")
+    shown = next((each.input_hash for each in entries if _shows_effect(each)), input_hash)
+    if shown != input_hash:
+        return Standing(
+            EXPLORATORY,
+            "An extra look: the effect was shown before, on the deliveries held by then.",
+        )
+    return Standing(REGISTERED, "The protocol was registered before any result was seen.")
+
+
+def frozen_protocol(entries: Sequence[Entry]) -> Registration | None:
+    """Return the last registration before the first look: until then a protocol may change."""
+    frozen = None
+    for each in entries:
+        if isinstance(each, Look):
+            break
+        frozen = each
+    return frozen
+
+
+def ledger_path(workspace: Workspace) -> Path:
+    """Return the file of registrations and looks."""
+    return workspace.registry_dir / LEDGER
+
+
+def _append(workspace: Workspace, entries: Sequence[Entry], entry: Entry) -> None:
+    lines: list[str] = []
+    for each in (*entries, entry):
+        previous = sha256(lines[-1].encode()) if lines else ""
+        lines.append(_line(each, previous))
+    write_atomically(ledger_path(workspace), "".join(f"{line}\n" for line in lines).encode())
+
+
+def _line(entry: Entry, previous: str) -> str:
+    kind = "look" if isinstance(entry, Look) else "registration"
+    content: dict[str, Any] = {"entry": asdict(entry), "kind": kind, "previous": previous}
+    return json.dumps(content, sort_keys=True)
+
+
+def _seen(look: Look) -> tuple[str, str, str, bool]:
+    return look.protocol_hash, look.input_hash, look.code_version, look.shows_effect
+
+
+def _shows_effect(entry: Entry) -> bool:
+    return isinstance(entry, Look) and entry.shows_effect
+
+
+def _damaged(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"The ledger of registered protocols {path} is not what was written. Put the file back "
+        "from a backup; without one move it away, and results count as not registered."
+    )
