@@ -9,7 +9,7 @@ import numpy as np
 from analysis.emulation.arrays import FloatArray
 from analysis.emulation.cohort import Cohort
 from analysis.emulation.curves import daily_sums, incidence
-from analysis.emulation.hazards import HazardModel, ModelPair
+from analysis.emulation.hazards import HazardModel, ModelPair, pair_hazards
 from analysis.emulation.logistic import (
     WORKERS,
     Counts,
@@ -41,6 +41,11 @@ class WeightedPath:
     path: WeightPath
     pair: ModelPair
     cap: float | None
+
+    @property
+    def weights(self) -> FloatArray:
+        """Return the weight after each row of the path (rows,)."""
+        return path_weights(pair_hazards(self.pair), self.path, self.cap)
 
 
 def resampled_risks(

@@ -186,20 +186,8 @@ def emulate(
     Raises `NotEstimableError` when the data hold no answer.
     """
     settings = settings or Settings()
-    _refuse_if_empty(cohort)
-    paths = [weight_path(cohort, strategy, follow_up) for strategy in strategies]
-    for strategy, path in zip(strategies, paths, strict=True):
-        _refuse_if_out_of_people(strategy.name, path)
-    progress("fitting who is lost to follow-up")
-    precision = settings.precision
-    try:
-        follow_model = fit_hazards(follow_up, precision)
-        progress("fitting who leaves a strategy")
-        pairs = [(fit_hazards(each.decisions, precision), follow_model) for each in strategies]
-    except UnstableModelError as fault:
-        raise NotEstimableError(str(fault)) from None
+    weighted = weighted_strategies(cohort, strategies, follow_up, settings, progress=progress)
     progress("weighting the risk curves")
-    weighted = [_weighted(path, pair, settings) for path, pair in zip(paths, pairs, strict=True)]
     draws = _draws(cohort, weighted, settings)
     risks = tuple(
         _strategy_risk(cohort, strategy.name, own, draws[position], settings)
@@ -209,13 +197,47 @@ def emulate(
     return emulation if settings.intervals == INFLUENCE else _with_sound_draws(emulation)
 
 
+def weighted_strategies(
+    cohort: Cohort,
+    strategies: Sequence[Strategy],
+    follow_up: HazardRows | None,
+    settings: Settings,
+    *,
+    needs_events: bool = True,
+    progress: Callable[[str], None] = _silent,
+) -> list[WeightedPath]:
+    """Return every strategy's clones with the fitted models of their weights.
+
+    `needs_events` refuses where the event of the cohort was not seen; counts of recurrent events,
+    which end nobody's follow-up, do without. Raises `NotEstimableError` when the data hold no
+    answer.
+    """
+    _refuse_if_empty(cohort)
+    if needs_events and not np.any(cohort.ending == EVENT):
+        raise NotEstimableError("No event was seen by the horizon.")
+    paths = [weight_path(cohort, strategy, follow_up) for strategy in strategies]
+    for strategy, path in zip(strategies, paths, strict=True):
+        _refuse_if_out_of_people(strategy.name, path)
+        if needs_events and not np.any(path.ending == EVENT):
+            raise NotEstimableError(
+                f"No event was seen among those following the strategy {strategy.name}."
+            )
+    progress("fitting who is lost to follow-up")
+    precision = settings.precision
+    try:
+        follow_model = fit_hazards(follow_up, precision)
+        progress("fitting who leaves a strategy")
+        pairs = [(fit_hazards(each.decisions, precision), follow_model) for each in strategies]
+    except UnstableModelError as fault:
+        raise NotEstimableError(str(fault)) from None
+    return [_weighted(path, pair, settings) for path, pair in zip(paths, pairs, strict=True)]
+
+
 def _refuse_if_empty(cohort: Cohort) -> None:
     if cohort.people == 0:
         raise NotEstimableError("There is nobody in the study population.")
     if cohort.units < 2:
         raise NotEstimableError("There is one patient only; an interval needs more.")
-    if not np.any(cohort.ending == EVENT):
-        raise NotEstimableError("No event was seen by the horizon.")
 
 
 def _refuse_if_out_of_people(name: str, path: WeightPath) -> None:
@@ -226,8 +248,6 @@ def _refuse_if_out_of_people(name: str, path: WeightPath) -> None:
         raise NotEstimableError(
             f"Nobody in the strategy {name} was still under observation at the horizon."
         )
-    if not np.any(path.ending == EVENT):
-        raise NotEstimableError(f"No event was seen among those following the strategy {name}.")
 
 
 def _weighted(path: WeightPath, pair: ModelPair, settings: Settings) -> WeightedPath:
@@ -249,8 +269,7 @@ def _draws(cohort: Cohort, weighted: Sequence[WeightedPath], settings: Settings)
 def _strategy_risk(
     cohort: Cohort, name: str, own: WeightedPath, draws: FloatArray, settings: Settings
 ) -> StrategyRisk:
-    path, decisions = own.path, own.pair[0]
-    weights = path_weights(pair_hazards(own.pair), path, own.cap)
+    path, decisions, weights = own.path, own.pair[0], own.weights
     influence = None
     if settings.intervals != BOOTSTRAP:
         days = grid_of_days(cohort.horizon, settings.grid_steps)

@@ -40,7 +40,7 @@ from analysis.emulation.hazards import HazardModel, ModelPair
 from analysis.emulation.logistic import WORKERS
 from analysis.emulation.weights import WeightPath
 
-# Rows of the path that are worked on at a time; times the days wanted it is the memory needed.
+# Rows of the path that are worked on at a time; times the numbers wanted it is the memory needed.
 BLOCK_ROWS: Final = 1 << 15
 GRID_STEPS: Final = 48
 # Risks are at most 1: an error as small as this is what rounding leaves of none.
@@ -77,8 +77,8 @@ class RiskInfluence:
 
 
 @dataclass(frozen=True)
-class RiskAdjoint:
-    """Derivatives of the risk by some days in the daily sums; (days of the sums x days wanted).
+class SumsAdjoint:
+    """Derivatives of some numbers in the daily sums; (days of the sums x numbers).
 
     `at_risk_before[s]` is the sum of the derivatives in the number at risk over the days before
     s, one row longer than the others.
@@ -94,7 +94,7 @@ def grid_of_days(horizon: int, steps: int = GRID_STEPS) -> IntArray:
     return np.unique(np.linspace(0, horizon, steps + 1).astype(np.int64))
 
 
-def risk_adjoint(sums: DailySums, days: IntArray) -> RiskAdjoint:
+def risk_adjoint(sums: DailySums, days: IntArray) -> SumsAdjoint:
     """Return the derivatives of the risk by each of `days` in every daily sum."""
     curve = incidence(sums)
     anyone = sums.at_risk > 0.5
@@ -110,7 +110,7 @@ def risk_adjoint(sums: DailySums, days: IntArray) -> RiskAdjoint:
     mean = to_event * hazards[0][:, None] + to_competing * hazards[1][:, None]
     in_at_risk = -mean / at_risk[:, None]
     start = np.zeros((1, len(days)))
-    return RiskAdjoint(
+    return SumsAdjoint(
         np.concatenate([start, np.cumsum(in_at_risk, axis=0)]),
         to_event / at_risk[:, None],
         to_competing / at_risk[:, None],
@@ -118,12 +118,24 @@ def risk_adjoint(sums: DailySums, days: IntArray) -> RiskAdjoint:
 
 
 @dataclass(frozen=True)
-class RiskDerivatives:
-    """Derivatives of a strategy's risk by some days, as far as they need one pass over the rows.
+class RowGains:
+    """What a unit of weight adds to some numbers beside what it adds to the daily sums.
 
-    `direct` (people x days) in each person's count with the weights held; `own` (people x days) of
-    each person's own weights along the steps given; `in_coefficients` the fitted models with the
-    derivatives in their coefficients (columns x days).
+    `rows` (rows of the path x numbers) while each row lasts, `start` (people x numbers) before a
+    person's first row.
+    """
+
+    rows: FloatArray
+    start: FloatArray
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Derivatives of some numbers about a strategy, as far as they need one pass over the rows.
+
+    `direct` (people x numbers) in each person's count with the weights held; `own` (people x
+    numbers) of each person's own weights along the steps given; `in_coefficients` the fitted models
+    with the derivatives in their coefficients (columns x numbers).
     """
 
     direct: FloatArray
@@ -131,29 +143,32 @@ class RiskDerivatives:
     in_coefficients: tuple[tuple[HazardModel, FloatArray], ...]
 
 
-def risk_derivatives(
+def sums_derivatives(
     path: WeightPath,
     weights: FloatArray,
     pair: ModelPair,
+    adjoint: SumsAdjoint,
     *,
-    days: IntArray,
     cap: float | None = None,
     steps: FloatArray | None = None,
-) -> RiskDerivatives:
-    """Return the derivatives of the risk by each of `days`.
+    gains: RowGains | None = None,
+) -> Derivatives:
+    """Return the derivatives of the numbers whose derivatives in the daily sums are given.
 
     `weights` (rows of the path,) are those under the models of `pair`, cut at `cap`; `steps`
-    (decisions then follow-up) how every hazard row's log weight moves, nowhere when absent.
+    (decisions then follow-up) how every hazard row's log weight moves, nowhere when absent;
+    `gains` what the numbers gain from single people beside the daily sums.
     """
-    adjoint = risk_adjoint(daily_sums(path, weights), days)
     parts = _fitted(pair)
-    direct = np.empty((len(path.last_day), len(days)))
+    direct = np.empty((len(path.last_day), adjoint.events.shape[1]))
     own_part = np.zeros(direct.shape)
-    gradients = [np.zeros((model.rows.design.values.shape[1], len(days))) for model, _ in parts]
+    gradients = [np.zeros((m.rows.design.values.shape[1], direct.shape[1])) for m, _ in parts]
 
     def work_on(block: _Block) -> list[FloatArray]:
-        tails = _tails(path, weights, adjoint, block)
+        tails = _tails(path, weights, adjoint, block, gains)
         direct[block.people] = _direct(path, adjoint, block, tails)
+        if gains is not None:
+            direct[block.people] += gains.start[block.people]
         if cap is not None:
             tails = np.where(weights[block.rows, None] < cap, tails, 0.0)
         onward = _onward(path, block, tails)
@@ -168,7 +183,45 @@ def risk_derivatives(
             for gradient, own in zip(gradients, moved, strict=True):
                 np.add(gradient, own, out=gradient)
     models = [model for model, _ in parts]
-    return RiskDerivatives(direct, own_part, tuple(zip(models, gradients, strict=True)))
+    return Derivatives(direct, own_part, tuple(zip(models, gradients, strict=True)))
+
+
+def risk_derivatives(
+    path: WeightPath,
+    weights: FloatArray,
+    pair: ModelPair,
+    *,
+    days: IntArray,
+    cap: float | None = None,
+    steps: FloatArray | None = None,
+) -> Derivatives:
+    """Return the derivatives of the risk by each of `days`; arguments as of `sums_derivatives`."""
+    adjoint = risk_adjoint(daily_sums(path, weights), days)
+    return sums_derivatives(path, weights, pair, adjoint, cap=cap, steps=steps)
+
+
+def sums_influence(
+    path: WeightPath,
+    weights: FloatArray,
+    pair: ModelPair,
+    unit: IntArray,
+    adjoint: SumsAdjoint,
+    *,
+    cap: float | None = None,
+    gains: RowGains | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return each person's influence on the numbers, models refitted (people x numbers).
+
+    The second array is the part in which the weights of the person's own unit answer the unit.
+    Arguments as of `sums_derivatives`; `unit` (people,) numbered from 0 without gaps.
+    """
+    moves = [coefficient_influence(model, len(unit)) for model, _ in _fitted(pair)]
+    steps = _own_steps(pair, moves, unit)
+    found = sums_derivatives(path, weights, pair, adjoint, cap=cap, steps=steps, gains=gains)
+    values = found.direct.copy()
+    for move, (_, gradient) in zip(moves, found.in_coefficients, strict=True):
+        values += move @ gradient
+    return values, found.own
 
 
 def risk_influence(
@@ -180,17 +233,10 @@ def risk_influence(
     days: IntArray,
     cap: float | None = None,
 ) -> RiskInfluence:
-    """Return each person's influence on the risk by each of `days`, models refitted.
-
-    Arguments as of `risk_derivatives`; `unit` (people,) numbered from 0 without gaps.
-    """
-    moves = [coefficient_influence(model, len(unit)) for model, _ in _fitted(pair)]
-    steps = _own_steps(pair, moves, unit)
-    found = risk_derivatives(path, weights, pair, days=days, cap=cap, steps=steps)
-    values = found.direct.copy()
-    for move, (_, gradient) in zip(moves, found.in_coefficients, strict=True):
-        values += move @ gradient
-    return RiskInfluence(days, values, found.own, unit)
+    """Return each person's influence on the risk by each of `days`; see `sums_influence`."""
+    adjoint = risk_adjoint(daily_sums(path, weights), days)
+    values, own = sums_influence(path, weights, pair, unit, adjoint, cap=cap)
+    return RiskInfluence(days, values, own, unit)
 
 
 def coefficient_influence(model: HazardModel, people: int) -> FloatArray:
@@ -291,27 +337,33 @@ def _fitted(pair: ModelPair) -> list[tuple[HazardModel, int]]:
     return [(model, first) for model, first in both if model is not None and model.fit is not None]
 
 
-def _last_events(path: WeightPath, adjoint: RiskAdjoint, people: IntArray) -> FloatArray:
-    """Return what a unit of weight in each person's ending adds to the risk (people x days)."""
+def _last_events(path: WeightPath, adjoint: SumsAdjoint, people: IntArray) -> FloatArray:
+    """Return what a unit of weight in each person's ending adds (people x numbers)."""
     ending, day = path.ending[people], np.maximum(path.last_day[people], 0)
     added = np.where((ending == EVENT)[:, None], adjoint.events[day], 0.0)
     return np.where((ending == COMPETING)[:, None], adjoint.competing[day], added)
 
 
 def _tails(
-    path: WeightPath, weights: FloatArray, adjoint: RiskAdjoint, block: _Block
+    path: WeightPath,
+    weights: FloatArray,
+    adjoint: SumsAdjoint,
+    block: _Block,
+    gains: RowGains | None,
 ) -> FloatArray:
-    """Return what every row's weight adds to the risk while it lasts (rows x days)."""
+    """Return what every row's weight adds to the numbers while it lasts (rows x numbers)."""
     at_risk = adjoint.at_risk_before
     added = at_risk[block.next_day] - at_risk[path.day[block.rows]]
     people = path.person[block.rows][block.is_last]
     added[block.is_last] += _last_events(path, adjoint, people)
+    if gains is not None:
+        added += gains.rows[block.rows]
     added *= weights[block.rows, None]
     return added
 
 
-def _direct(path: WeightPath, adjoint: RiskAdjoint, block: _Block, tails: FloatArray) -> FloatArray:
-    """Return what each person of the block adds with the weights held (people x days)."""
+def _direct(path: WeightPath, adjoint: SumsAdjoint, block: _Block, tails: FloatArray) -> FloatArray:
+    """Return what each person of the block adds with the weights held (people x numbers)."""
     own = np.arange(block.people.start, block.people.stop)
     until = path.last_day[own] + 1
     has_rows = path.last_row[own] >= 0
@@ -324,7 +376,7 @@ def _direct(path: WeightPath, adjoint: RiskAdjoint, block: _Block, tails: FloatA
 
 
 def _onward(path: WeightPath, block: _Block, tails: FloatArray) -> FloatArray:
-    """Return for every row the sum of its own and the person's later tails (rows x days)."""
+    """Return for every row the sum of its own and the person's later tails (rows x numbers)."""
     running = np.cumsum(tails, axis=0)
     last = path.last_row[path.person[block.rows]] - block.rows.start
     return np.asarray(running[last] - running + tails, dtype=np.float64)
