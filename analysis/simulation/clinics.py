@@ -9,6 +9,8 @@ from analysis.simulation.scenarios import Scenario
 
 Floats = NDArray[np.float64]
 INSTRUMENT_CLINIC_SHARE = 0.3
+MEAN_DRAW = 3.0
+SMALLEST_DRAW = 0.4
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Clinics:
 
 
 def draw_clinics(rng: np.random.Generator, count: int, scenario: Scenario) -> Clinics:
-    """Draw clinics of unequal size with cultures of their own."""
-    share = rng.gamma(3.0, size=count) + 0.4
+    """Draw clinics with cultures of their own, and of unequal size where none are given."""
+    share = rng.gamma(MEAN_DRAW, size=count) + SMALLEST_DRAW
+    if scenario.clinic_shares:
+        given = np.array(scenario.clinic_shares, dtype=np.float64)
+        share = given / given.sum() * count * (MEAN_DRAW + SMALLEST_DRAW)
     return Clinics(
         names=tuple(
             f"clinic-{number:0{max(2, len(str(count)))}d}" for number in range(1, count + 1)

@@ -13,8 +13,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-SECOND_EPISODE_SHARE = 0.08
-
 SEX = {"F": 0.56, "M": 0.42, "X": 0.01, "unknown": 0.01}
 AGE_BAND = {
     "18-29": 0.13,
@@ -136,8 +134,9 @@ class People:
 def draw_people(
     rng: np.random.Generator, episodes: int, clinics: Clinics, scenario: Scenario
 ) -> People:
-    """Draw that many episodes; about 8 % of the patients have two."""
-    second = int(episodes * SECOND_EPISODE_SHARE / (1 + SECOND_EPISODE_SHARE))
+    """Draw that many episodes; some of the patients have two."""
+    share = scenario.second_episode_share
+    second = int(episodes * share / (1 + share))
     patients = _draw_patients(rng, episodes - second, clinics, scenario)
     patient, is_second = _draw_owners(rng, episodes, second)
     has_later = np.isin(patient, patient[is_second]) & ~is_second

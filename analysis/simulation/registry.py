@@ -51,17 +51,20 @@ def simulate_registry(
     episodes: int,
     clinics: int,
     seed: int,
-    scenario: str,
+    scenario: str | Scenario,
     truth_people: int = TRUTH_PEOPLE,
 ) -> SyntheticRegistry:
     """Simulate a registry of that many episodes in that many clinics.
 
-    truth_people new people are simulated for the truth; 0 leaves the truth out.
+    The scenario is one of SCENARIOS by its name, or a world of one's own; where that gives the
+    clinics' shares, there are as many clinics as shares. truth_people new people are simulated
+    for the truth; 0 leaves the truth out.
     Raises UsageError for an unknown scenario or counts that make no registry.
     """
-    world = find_scenario(scenario)
+    world = scenario if isinstance(scenario, Scenario) else find_scenario(scenario)
+    clinics = len(world.clinic_shares) or clinics
     _require_counts(episodes, clinics, seed)
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
+    streams = _streams(seed)
     network = draw_clinics(streams[0], clinics, world)
     course = _run_course(streams[1], network, world, episodes, f"{seed % 10_000:04d}")
     truth = find_truth(streams[2], network, world, truth_people) if truth_people else {}
@@ -71,6 +74,17 @@ def simulate_registry(
         decisions=decision_frame(course),
         contacts=contact_frame(course),
     )
+
+
+def simulate_course(*, episodes: int, clinics: int, seed: int, scenario: Scenario) -> Course:
+    """Simulate the course of the registry of the same arguments, without writing it down."""
+    streams = _streams(seed)
+    network = draw_clinics(streams[0], len(scenario.clinic_shares) or clinics, scenario)
+    return _run_course(streams[1], network, scenario, episodes, f"{seed % 10_000:04d}")
+
+
+def _streams(seed: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
 
 
 def _require_counts(episodes: int, clinics: int, seed: int) -> None:

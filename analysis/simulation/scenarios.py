@@ -107,6 +107,22 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Healing:
+    """How soon a stage's exit is met; a shift moves every stage alike."""
+
+    exit_shift: float = 0.0
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Care that ends before all stages are done, drawn at every session."""
+
+    at_session: float = -4.1
+    pain_point: float = 0.25
+    visit: float = 0.03
+
+
+@dataclass(frozen=True)
 class Course:
     """One domain: how a person's values run, in the domain's unit and weeks of stage time."""
 
@@ -143,7 +159,10 @@ class Pain:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One synthetic world, with a sentence that says what is true in it."""
+    """One synthetic world, with a sentence that says what is true in it.
+
+    Without `clinic_shares` the clinics' shares of the patients are drawn.
+    """
 
     name: str
     sentence: str
@@ -152,6 +171,10 @@ class Scenario:
     hazards: Hazards = Hazards()
     loss: Loss = Loss()
     pain: Pain = Pain()
+    healing: Healing = Healing()
+    leaving: Leaving = Leaving()
+    second_episode_share: float = 0.08
+    clinic_shares: tuple[float, ...] = ()
     courses: Mapping[str, Course] = field(default_factory=_courses)
 
 

@@ -17,6 +17,7 @@ from analysis.simulation.care import (
     pain_above_typical,
 )
 from analysis.simulation.people import Flags
+from analysis.simulation.scenarios import Healing
 
 EXIT_LOGIT = (-1.1, -0.8, -0.8, -0.8, -0.8)
 EXIT_VISIT = 0.45
@@ -29,12 +30,14 @@ BESIDE_EARLIER_SHARE = 0.08
 def treat(
     now: Now,
     choice: Choice,
+    healing: Healing,
 ) -> None:
     """Work the chosen stage, judge its exit, and record both."""
     care, rows = now.care, now.rows
     stage = choice.stage
     exit_probability = logistic(
         np.array(EXIT_LOGIT)[stage - 1]
+        + healing.exit_shift
         + EXIT_VISIT * care.worked[rows, stage]
         + EXIT_PAIN_POINT * pain_above_typical(now)
         + EXIT_AHEAD * (stage > choice.working)

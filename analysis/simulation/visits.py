@@ -25,14 +25,11 @@ from analysis.simulation.care import (
 from analysis.simulation.choices import choose
 from analysis.simulation.clinics import Clinics
 from analysis.simulation.people import Floats, Integers, People
-from analysis.simulation.scenarios import FOLLOW_UP_DAYS, HORIZON_DAYS, Pain, Scenario
+from analysis.simulation.scenarios import FOLLOW_UP_DAYS, HORIZON_DAYS, Leaving, Pain, Scenario
 from analysis.simulation.severity import DAYS_PER_WEEK
 from analysis.simulation.treatment import treat
 
 LAST_SESSION_DAY = HORIZON_DAYS - 15
-LEAVE_LOGIT = -4.1
-LEAVE_PAIN_POINT = 0.25
-LEAVE_VISIT = 0.03
 DISCHARGE_SHARE = 0.6
 LONG_PAUSE_SHARE = 0.03
 
@@ -53,8 +50,8 @@ def draw_visits(
         care.days[in_care, visit] = care.day[in_care]
         now = Now(rng, care, habits, in_care, visit)
         _measure_pain(now, severity, scenario.pain)
-        treat(now, choose(now, scenario.deviation))
-        in_care = _stay_in_care(now, scenario.pain)
+        treat(now, choose(now, scenario.deviation), scenario.healing)
+        in_care = _stay_in_care(now, scenario.pain, scenario.leaving)
     return care.visits()
 
 
@@ -91,7 +88,7 @@ def _measure_pain(
     care.last_pains[rows, now.number] = care.last_pain[rows]
 
 
-def _stay_in_care(now: Now, pain: Pain) -> Integers:
+def _stay_in_care(now: Now, pain: Pain, leaving: Leaving) -> Integers:
     """Move on to the next visit; return the episodes that come to it."""
     care, rows = now.care, now.rows
     stage = care.stages[rows, now.number]
@@ -101,7 +98,9 @@ def _stay_in_care(now: Now, pain: Pain) -> Integers:
     )
     is_discharged = has_finished & now.draw(DISCHARGE_SHARE)
     leave = logistic(
-        LEAVE_LOGIT + LEAVE_PAIN_POINT * pain_above_typical(now) + LEAVE_VISIT * (now.number + 1)
+        leaving.at_session
+        + leaving.pain_point * pain_above_typical(now)
+        + leaving.visit * (now.number + 1)
     )
     leaves = ~is_discharged & now.draw(leave)
     care.ending[rows[is_discharged]] = GOALS_MET
