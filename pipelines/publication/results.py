@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from analysis.contracts.protocol import Protocol
 from pipelines.progress import Progress
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from analysis.study import StudyTables
 
 Frames = Mapping[str, "pl.DataFrame"]
-
-# Which mart holds the rows of each table of the study, and which of its columns are read.
-STUDY_MARTS: Final = {
-    "baseline": "marts.episode_baseline",
-    "decision_points": "marts.decision_points",
-    "contacts": "marts.contacts",
-    "adherence": "marts.episode_adherence",
-    "outcomes": "marts.episode_outcomes",
-    "first_events": "marts.first_events",
-    "record_quality": "marts.record_quality",
-}
 
 
 def compute_results(
@@ -65,9 +54,7 @@ def read_study_tables(building: Path) -> "StudyTables":
     from analysis.study import StudyTables
 
     with connect(building, read_only=True) as registry:
-        return StudyTables(
-            **{name: read_frame(registry, mart) for name, mart in STUDY_MARTS.items()}
-        )
+        return StudyTables.read(lambda mart: read_frame(registry, mart))
 
 
 def with_standing(verdicts: "pl.DataFrame", word: str) -> "pl.DataFrame":

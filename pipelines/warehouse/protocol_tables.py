@@ -21,6 +21,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "horizon_days": "whole",
         "primary_order": "text",
         "early_loading_within_days": "whole",
+        "longest_gap_days": "whole",
     },
     "orders": ORDER,
     "stage_order": {**ORDER, **STAGE, "stage_rank": "whole"},
@@ -84,6 +85,7 @@ def _parameters(protocol: Protocol) -> dict[str, Any]:
         "horizon_days": protocol.study.horizon_days,
         "primary_order": protocol.study.primary_order,
         "early_loading_within_days": protocol.early_loading.within_days,
+        "longest_gap_days": protocol.care.longest_gap_days,
     }
 
 

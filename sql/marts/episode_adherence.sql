@@ -4,7 +4,9 @@
 --          sessions of attended ones; inversion_share is pairs of sessions out of order of all
 --          pairs of unequal rank, null where there is no such pair; longest_ordered_share is the
 --          longest ordered part of the attended sessions. Both are judged by a session's stage
---          without its further stages, violations by all stages worked. All measures are null or
+--          without its further stages, violations by all stages worked. first_skip_day is when a
+--          stage was first worked while one of lower rank had never been; first_loading_day when
+--          a stage of early loading was. All measures are null or
 --          zero for an episode without an attended session.
 -- Grain:   one row for each accepted episode and order
 -- Kind:    view
@@ -39,7 +41,9 @@ SELECT
     progress.load_before_pain_exit,
     coalesce(progress.completed_stages, 0) AS completed_stages,
     progress.highest_stage_worked,
-    episodes.episode_key
+    episodes.episode_key,
+    violations.first_skip_day,
+    progress.first_loading_day
 FROM core.episodes AS episodes
 CROSS JOIN protocol.orders AS orders
 LEFT JOIN concepts.episode_progress AS progress

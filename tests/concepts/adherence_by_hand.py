@@ -1,6 +1,6 @@
 """Adherence spelled out session by session, as slowly and plainly as its definition reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -27,6 +27,8 @@ class Adherence:
     load_before_pain_exit: bool
     completed_stages: int
     highest_stage_worked: int
+    first_skip: int | None
+    first_loading: int | None
 
 
 def adherence(sessions: Sequence[Session], protocol: Protocol, order_name: str) -> Adherence:
@@ -54,7 +56,26 @@ def adherence(sessions: Sequence[Session], protocol: Protocol, order_name: str) 
         load_before_pain_exit=load_before_pain_exit,
         completed_stages=len(completed),
         highest_stage_worked=max(seen),
+        first_skip=_first_skip(sessions, requires),
+        first_loading=next(
+            (
+                at
+                for at, each in enumerate(sessions)
+                if each.worked & {*protocol.early_loading.stages}
+            ),
+            None,
+        ),
     )
+
+
+def _first_skip(sessions: Sequence[Session], requires: Mapping[int, Sequence[int]]) -> int | None:
+    """Return which session, from 0, first worked a stage before all of lower rank had been."""
+    seen: set[int] = set()
+    for position, session in enumerate(sessions):
+        seen |= session.worked
+        if any(set(requires[stage]) - seen for stage in session.worked):
+            return position
+    return None
 
 
 def _inversion_share(ranks: Sequence[int]) -> float | None:

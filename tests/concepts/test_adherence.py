@@ -11,7 +11,7 @@ from analysis.contracts.protocol import load_protocol, parse_protocol
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 from tests.concepts.adherence_by_hand import Adherence, Session, adherence
-from tests.drawing import registry_of, table
+from tests.drawing import DAYS_BETWEEN_SESSIONS, registry_of, table
 
 PROTOCOL = load_protocol()
 ORDERS = tuple(PROTOCOL.orders)
@@ -87,6 +87,19 @@ def test_perfect_order_without_any_exit_breaks_the_strict_claim_at_its_second_se
     assert episode["completed_stages"] == 0
     assert episode["highest_stage_worked"] == 5
     assert episode["load_before_pain_exit"]
+
+
+def test_a_stage_is_skipped_whatever_exits_were_met_and_once_it_is_worked_no_more() -> None:
+    assert adherence_of("1, 2, 3, 4, 5")["first_skip_day"] is None
+    assert adherence_of("1, 2, 4, 3, 4")["first_skip_day"] == 14
+    assert adherence_of("1, 2+3, 1, 4")["first_skip_day"] is None
+    assert adherence_of("2, 1, 3")["first_skip_day"] == 0
+    assert adherence_of("1, 3, 2", "alt23")["first_skip_day"] is None
+
+
+def test_early_loading_begins_when_one_of_its_stages_is_first_worked() -> None:
+    assert adherence_of("1, 2, 1+5, 4")["first_loading_day"] == 14
+    assert adherence_of("1, 2, 3")["first_loading_day"] is None
 
 
 def test_a_swap_is_measured_by_the_order_it_is_held_against() -> None:
@@ -224,6 +237,8 @@ def measures(row: dict[str, Any]) -> list[Any]:
         row["load_before_pain_exit"],
         row["completed_stages"],
         row["highest_stage_worked"],
+        row["first_skip_day"],
+        row["first_loading_day"],
     ]
 
 
@@ -239,4 +254,10 @@ def expected_measures(expected: Adherence) -> list[Any]:
         expected.load_before_pain_exit,
         expected.completed_stages,
         expected.highest_stage_worked,
+        _day(expected.first_skip),
+        _day(expected.first_loading),
     ]
+
+
+def _day(session: int | None) -> int | None:
+    return None if session is None else DAYS_BETWEEN_SESSIONS * session

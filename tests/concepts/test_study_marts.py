@@ -104,6 +104,68 @@ def test_pain_at_a_decision_is_this_sessions_or_the_latest_known() -> None:
     assert rows["last_pain_nrs"].to_list() == [None, 6.0, 6.0]
 
 
+def order_decisions(drawn: str) -> list[tuple[Any, ...]]:
+    rows = mart("order_decision_points", registry_of({"e1": drawn}))
+    columns = ("session_number", "stage_due", "stage_reached", "visits_in_stage")
+    return rows.select(*columns, "is_reached_completed", "has_violated", "is_skip").rows()
+
+
+def test_skipping_is_possible_until_every_stage_that_comes_first_was_worked() -> None:
+    assert order_decisions("1, 2, 2+3[2], 1, 4, 5, 5") == [
+        (1, 1, None, 0, False, False, False),
+        (2, 2, 1, 1, False, False, False),
+        (3, 3, 2, 1, False, True, False),
+        (4, 4, 3, 1, False, True, False),
+        (5, 4, 3, 1, False, True, False),
+    ]
+
+
+def test_sessions_at_which_skipping_was_possible_end_with_the_first_skip() -> None:
+    assert order_decisions("1[1], 3, 2, 4") == [
+        (1, 1, None, 0, False, False, False),
+        (2, 2, 1, 1, True, False, True),
+    ]
+    assert order_decisions("2") == [(1, 1, None, 0, False, False, True)]
+
+
+def care(tables: Tables) -> list[tuple[Any, ...]]:
+    columns = ("session_number", "day", "decided_day", "stage_due", "visits_in_stage")
+    return mart("care_points", tables).select(*columns, "has_violated", "is_left").rows()
+
+
+def test_coming_back_is_decided_when_the_longest_gap_has_passed() -> None:
+    assert care(registry_of({"e1": "1[1], 3, 2[2]"})) == [
+        (1, 0, 42, 2, 0, False, False),
+        (2, 7, 49, 2, 0, True, False),
+        (3, 14, 56, 3, 1, True, True),
+    ]
+
+
+def test_nobody_leaves_care_who_has_completed_its_last_stage() -> None:
+    assert care(registry_of({"e1": "1[1], 5[5], 2, 2"})) == [(1, 0, 42, 2, 0, False, False)]
+
+
+@pytest.mark.parametrize(("gap", "left"), [(42, False), (43, True)])
+def test_care_ends_with_the_first_gap_that_is_too_long(gap: int, left: bool) -> None:
+    tables = registry_of({"e1": "1, 1, 1"})
+    sessions = tables["sessions"].with_columns(day=pl.Series([0, gap, gap + 60]))
+
+    rows = care({**tables, "sessions": sessions})
+
+    assert [row[0] for row in rows] == ([1] if left else [1, 2])
+    assert [row[-1] for row in rows] == ([True] if left else [False, True])
+
+
+def test_several_sessions_of_a_day_are_one_occasion_to_leave_care() -> None:
+    tables = registry_of({"e1": "1, 1[1], 2"})
+    sessions = tables["sessions"].with_columns(day=pl.Series([0, 0, 5]))
+
+    assert care({**tables, "sessions": sessions}) == [
+        (2, 0, 42, 2, 0, False, False),
+        (3, 5, 47, 2, 0, False, True),
+    ]
+
+
 def test_the_funnel_counts_episodes_and_people_by_clinic_and_for_all() -> None:
     episodes = pl.DataFrame(
         [

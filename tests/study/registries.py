@@ -59,6 +59,8 @@ def only_some(tables: StudyTables, episodes: int) -> StudyTables:
         tables.first_events.filter(pl.col("episode_key").is_in(keys.implode())),
         tables.record_quality,
         tables.reinjuries.filter(pl.col("episode_key").is_in(keys.implode())),
+        tables.order_decision_points.filter(pl.col("episode_key").is_in(keys.implode())),
+        tables.care_points.filter(pl.col("episode_key").is_in(keys.implode())),
     )
 
 
