@@ -149,3 +149,20 @@ def test_without_ridge_separation_is_told_and_not_answered():
     design = design_matrix(frame, [Quantity("x")])
     fit = fit_logistic(design, np.array([False, False, True, True]))
     assert not fit.has_converged
+
+
+def test_the_smallest_ridge_keeps_separated_data_finite_and_leaves_the_rest_alone():
+    """Level c never has the event: the others are fitted as if it were not there."""
+    frame, happened = drawn_rows(800, seed=21)
+    happened = happened & (frame["clinic"] != "c").to_numpy()
+    design = design_matrix(frame, [Category("clinic"), Quantity("pain")])
+    fit = fit_logistic(design, happened, precision=1e-12)
+    assert fit.has_converged
+    assert not fit_logistic(design, happened).has_converged
+    own = frame.filter(pl.col("clinic") != "c")
+    without = design_matrix(own, [Category("clinic"), Quantity("pain")])
+    alone = fit_logistic(without, happened[(frame["clinic"] != "c").to_numpy()])
+    ours = dict(zip(design.names, design.on_original_scale(fit.coefficients), strict=True))
+    theirs = dict(zip(without.names, without.on_original_scale(alone.coefficients), strict=True))
+    # The ridge leaves level c a fitted risk of about 1e-12 a row, which the rest can hardly feel.
+    assert ours["pain"] == pytest.approx(theirs["pain"], abs=1e-8)
