@@ -26,10 +26,15 @@ from analysis.emulation.arrays import NEVER, BoolArray, FloatArray, IntArray, se
 from analysis.emulation.cohort import CENSORED, EVENT, Cohort, HazardRows, Strategy
 from analysis.emulation.design import Design, Term, design_matrix
 from analysis.emulation.emulation import Emulation
-from analysis.emulation.hazards import UnstableModelError
 from analysis.emulation.influence import clustered_errors
 from analysis.emulation.intervals import standard_deviation
-from analysis.emulation.logistic import fit_logistic, probabilities
+from analysis.emulation.msm import (
+    assignment_factors,
+    chance,
+    design_chance,
+    had_before,
+    of_chosen,
+)
 from analysis.emulation.pooled import (
     PooledFit,
     StandardisedSurvival,
@@ -164,9 +169,8 @@ def person_periods(
         name: frame[name].cast(pl.Boolean).to_numpy().astype(bool)
         for name in (treated, happened, eligible, *([lost] if lost else []))
     }
-    has_begun = _running_sums(flags[eligible], code) > 0
-    has_ended = _running_sums(flags[happened], code) - flags[happened] > 0
-    kept = has_begun & ~has_ended
+    has_begun = had_before(code, flags[eligible]) | flags[eligible]
+    kept = has_begun & ~had_before(code, flags[happened])
     code, treatment = code[kept], flags[treated][kept]
     starts = segment_starts(code)
     previous = np.r_[False, treatment[:-1]] if len(code) else treatment
@@ -252,7 +256,9 @@ def switch_factors(
     factors = np.ones(len(periods.person))
     for before in (False, True):
         own = np.flatnonzero(periods.previous == before)
-        factors[own] = _ratio(periods, own, periods.treated, (denominator, numerator), precision)
+        factors[own] = assignment_factors(
+            periods.frame[own], periods.treated[own], denominator, numerator, precision=precision
+        )
     return factors
 
 
@@ -277,10 +283,10 @@ def censoring_factors(
     apart = [np.flatnonzero(periods.previous == before) for before in (False, True)]
     factors = np.ones(len(stayed))
     for own in whole if pool_denominator else apart:
-        factors[own] /= _chance(periods, own, stayed, denominator, precision)
+        factors[own] /= chance(periods.frame[own], stayed[own], denominator, precision=precision)
     if numerator is not None:
         for own in whole if pool_numerator else apart:
-            factors[own] *= _chance(periods, own, stayed, numerator, precision)
+            factors[own] *= chance(periods.frame[own], stayed[own], numerator, precision=precision)
     return factors
 
 
@@ -298,7 +304,9 @@ def start_factors(
     """
     factors = np.ones(len(periods.person))
     own = np.flatnonzero(periods.eligible)
-    factors[own] = _ratio(periods, own, periods.treated, (denominator, numerator), precision)
+    factors[own] = assignment_factors(
+        periods.frame[own], periods.treated[own], denominator, numerator, precision=precision
+    )
     return factors
 
 
@@ -471,17 +479,17 @@ def decision_trials(
 
 def first_actions(decisions: HazardRows) -> BoolArray:
     """Return at which decisions the person had not acted before (rows,)."""
-    acted = _running_sums(decisions.happened, decisions.person)
-    return np.asarray(acted - decisions.happened == 0, dtype=np.bool_)
+    return ~had_before(decisions.person, decisions.happened)
 
 
 def start_weights(
     trials: DecisionTrials, decisions: HazardRows, *, precision: float = 0.01
 ) -> FloatArray:
     """Return each entry's stabilised weight for what was done at its start (entries,)."""
-    chance = _fitted_chance(_rows_of(decisions.design, trials.decision), trials.acted, precision)
-    share = np.full(len(chance), trials.acted.mean())
-    return _of_chosen(share, trials.acted) / _of_chosen(chance, trials.acted)
+    design = _rows_of(decisions.design, trials.decision)
+    acting = design_chance(design, trials.acted, precision=precision)
+    share = np.full(len(acting), trials.acted.mean())
+    return of_chosen(share, trials.acted) / of_chosen(acting, trials.acted)
 
 
 def entry_periods(cohort: Cohort, days: int) -> tuple[IntArray, IntArray, BoolArray]:
@@ -552,7 +560,7 @@ def _arm(
 
 def _until_left(rows: HazardRows, leaves_on: IntArray) -> HazardRows:
     """Return the rows up to the first one of its entry on which it left."""
-    later = _running_sums(rows.happened, rows.person) - rows.happened > 0
+    later = had_before(rows.person, rows.happened)
     kept = np.flatnonzero(~later & (rows.day <= leaves_on[rows.person]))
     if len(kept) == len(later):
         return rows
@@ -587,51 +595,3 @@ def _ends(periods: PersonPeriods, *, until_switch: bool) -> IntArray:
     at = np.where(periods.switches, np.arange(height), height)
     later = np.minimum.accumulate(np.r_[at, height][::-1])[::-1][1:]
     return np.asarray(np.minimum(ends, later), dtype=np.int64)
-
-
-def _running_sums(flags: BoolArray, person: IntArray) -> IntArray:
-    """Return how many flags each person has had up to and with each row (rows,)."""
-    running = np.cumsum(flags)
-    starts = segment_starts(person)
-    before = np.r_[0, running][starts]
-    return np.asarray(running - np.repeat(before, np.diff(np.r_[starts, len(person)])), np.int64)
-
-
-def _ratio(
-    periods: PersonPeriods,
-    own: IntArray,
-    chosen: BoolArray,
-    terms: tuple[Sequence[Term], Sequence[Term] | None],
-    precision: float,
-) -> FloatArray:
-    """Return the probability of what was chosen by the numerator over that by the denominator."""
-    denominator, numerator = terms
-    below = _of_chosen(_chance(periods, own, chosen, denominator, precision), chosen[own])
-    if numerator is None:
-        return np.asarray(1.0 / below, dtype=np.float64)
-    return _of_chosen(_chance(periods, own, chosen, numerator, precision), chosen[own]) / below
-
-
-def _chance(
-    periods: PersonPeriods,
-    own: IntArray,
-    chosen: BoolArray,
-    terms: Sequence[Term],
-    precision: float,
-) -> FloatArray:
-    """Return the modelled probability that it is chosen on some rows (own rows,)."""
-    design = design_matrix(periods.frame[own], terms)
-    return _fitted_chance(design, chosen[own], precision)
-
-
-def _fitted_chance(design: Design, chosen: BoolArray, precision: float) -> FloatArray:
-    if len(chosen) == 0 or bool(chosen.all()) or not chosen.any():
-        return chosen.astype(np.float64)
-    fit = fit_logistic(design, chosen, precision=precision)
-    if not fit.has_converged:
-        raise UnstableModelError("A model of the trials' weights has no stable solution.")
-    return probabilities(design, fit.coefficients)
-
-
-def _of_chosen(chance: FloatArray, chosen: BoolArray) -> FloatArray:
-    return np.where(chosen, chance, 1.0 - chance)

@@ -1,0 +1,224 @@
+"""Inverse probability weights for treatment and censoring that change in time, and MSM Cox fits.
+
+A row's weight is the product, over a person's rows so far, of one over the probability of what
+happened given the history (the denominator), times the same given less of it (the numerator), which
+stabilises (Robins, Hernan and Brumback 2000; Hernan, Brumback and Robins 2000; Cole and Hernan
+2008). Probabilities come from pooled logistic models or from Cox models of the time to treatment or
+censoring; treatment is weighted for until it starts, or on every row. Conventions are those of R's
+ipw (van der Wal and Geskus 2011). A marginal structural Cox model is a weighted one of treatment
+alone (or with what the numerator holds) with errors by person, which hold the weights as known.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_starts
+from analysis.emulation.design import Design, Term, design_matrix
+from analysis.emulation.hazards import UnstableModelError
+from analysis.emulation.logistic import fit_logistic, probabilities
+from analysis.survival.counting import CountingRows, counting_rows
+from analysis.survival.cox import EFRON, CoxFit, fit_cox
+
+# No more than this share of the weights may be cut off at either end.
+LARGEST_TAIL: Final = 0.5
+
+
+def chance(
+    rows: pl.DataFrame, chosen: BoolArray, terms: Sequence[Term], *, precision: float = 0.0
+) -> FloatArray:
+    """Return the probability of `chosen` on every row by a logistic model of the terms (rows,).
+
+    Raises `UnstableModelError` where the model has no solution without ridge.
+    """
+    return design_chance(design_matrix(rows, terms), chosen, precision=precision)
+
+
+def design_chance(design: Design, chosen: BoolArray, *, precision: float = 0.0) -> FloatArray:
+    """Return the probability of `chosen` on every row of a design (rows,), as `chance` does."""
+    if len(chosen) == 0 or bool(chosen.all()) or not chosen.any():
+        return chosen.astype(np.float64)
+    fit = fit_logistic(design, chosen, precision=precision)
+    if not fit.has_converged:
+        raise UnstableModelError("A model of the weights has no stable solution in these data.")
+    return probabilities(design, fit.coefficients)
+
+
+def of_chosen(probability: FloatArray, chosen: BoolArray) -> FloatArray:
+    """Return the probability of what was done: of `chosen` where it was, else of the opposite."""
+    return np.where(chosen, probability, 1.0 - probability)
+
+
+def assignment_factors(
+    rows: pl.DataFrame,
+    chosen: BoolArray,
+    denominator: Sequence[Term],
+    numerator: Sequence[Term] | None = (),
+    *,
+    precision: float = 0.0,
+) -> FloatArray:
+    """Return the weight of every row for what was done on it alone (rows,).
+
+    With `()` the numerator is the share of those with the same choice; None leaves it out. For
+    treatments at several times with a model each, multiply the factors.
+    """
+    below = of_chosen(chance(rows, chosen, denominator, precision=precision), chosen)
+    if numerator is None:
+        return np.asarray(1.0 / below, dtype=np.float64)
+    return of_chosen(chance(rows, chosen, numerator, precision=precision), chosen) / below
+
+
+def treatment_weights(
+    rows: pl.DataFrame,
+    person: IntArray,
+    treated: BoolArray,
+    denominator: Sequence[Term],
+    numerator: Sequence[Term] | None = (),
+    *,
+    until_started: bool = True,
+    precision: float = 0.0,
+) -> FloatArray:
+    """Return every row's weight for the treatment so far, this row included (rows,).
+
+    Rows stand in order of time, a person's together. Until started: rows up to the first treated
+    one are modelled, later ones leave the weight as it is. Otherwise every row is modelled; the
+    treatment before is then a term like any other.
+    """
+    modelled = ~had_before(person, treated) if until_started else np.ones(len(person), dtype=bool)
+    own = np.flatnonzero(modelled)
+    factors = np.ones(len(person))
+    factors[own] = assignment_factors(
+        rows[own], treated[own], denominator, numerator, precision=precision
+    )
+    return running_products(person, factors)
+
+
+def censoring_weights(
+    rows: pl.DataFrame,
+    person: IntArray,
+    lost: BoolArray,
+    denominator: Sequence[Term],
+    numerator: Sequence[Term] | None = (),
+    *,
+    precision: float = 0.0,
+) -> FloatArray:
+    """Return every row's weight for having been followed so far, this row included (rows,)."""
+    factors = 1.0 / chance(rows, ~lost, denominator, precision=precision)
+    if numerator is not None:
+        factors = factors * chance(rows, ~lost, numerator, precision=precision)
+    return running_products(person, factors)
+
+
+def cox_treatment_weights(
+    rows: CountingRows,
+    person: IntArray,
+    denominator: npt.ArrayLike,
+    numerator: npt.ArrayLike | None = None,
+    *,
+    ties: str = EFRON,
+) -> FloatArray:
+    """Return every row's weight for when treatment started, by Cox models (rows,).
+
+    `rows.is_event` says that the person is treated on the row; the model is of the first such row
+    and those before it. `denominator` and `numerator` are covariates (rows, k). Without a
+    numerator the weight is one over the denominator's probability.
+    """
+    own = np.flatnonzero(~had_before(person, rows.is_event))
+    started = rows.is_event[own]
+    factors = np.ones(len(person))
+    for covariates, power in ((denominator, -1.0), (numerator, 1.0)):
+        if covariates is not None:
+            staying = _cox_staying(rows, own, np.asarray(covariates, dtype=np.float64), ties)
+            factors[own] *= of_chosen(1.0 - staying, started) ** power
+    return running_products(person, factors)
+
+
+def cox_censoring_weights(
+    rows: CountingRows,
+    person: IntArray,
+    denominator: npt.ArrayLike,
+    numerator: npt.ArrayLike | None = None,
+    *,
+    ties: str = EFRON,
+) -> FloatArray:
+    """Return every row's weight for having been followed so far, by Cox models (rows,).
+
+    `rows.is_event` says that the person was lost at the end of the row.
+    """
+    own = np.arange(len(person))
+    factors = 1.0 / _cox_staying(rows, own, np.asarray(denominator, dtype=np.float64), ties)
+    if numerator is not None:
+        above = _cox_staying(rows, own, np.asarray(numerator, dtype=np.float64), ties)
+        factors = factors * above
+    return running_products(person, factors)
+
+
+def truncated(weights: FloatArray, tail: float, *, upper_only: bool = False) -> FloatArray:
+    """Return the weights cut at their quantiles `tail` and 1 - `tail` (Cole and Hernan 2008).
+
+    With `upper_only` the small ones are left as they are.
+    """
+    if not 0.0 <= tail < LARGEST_TAIL:
+        raise ValueError(f"A tail is a share from 0 to below {LARGEST_TAIL}, not {tail}.")
+    low, high = np.quantile(weights, [tail, 1.0 - tail])
+    return np.clip(weights, None if upper_only else low, high)
+
+
+def marginal_cox(
+    entry: npt.ArrayLike,
+    exit_: npt.ArrayLike,
+    is_event: npt.ArrayLike,
+    exposure: npt.ArrayLike,
+    *,
+    weights: FloatArray,
+    person: IntArray,
+    names: Sequence[str] = (),
+    ties: str = EFRON,
+) -> CoxFit:
+    """Return the marginal structural Cox model of rows (entry, exit], errors clustered by person.
+
+    `exposure` (rows, k): the treatment, its history as the model has it, and what the weights'
+    numerator holds.
+    """
+    rows = counting_rows(entry, exit_, is_event, weights=weights, clusters=person)
+    covariates = np.asarray(exposure, dtype=np.float64).reshape(len(person), -1)
+    return fit_cox(rows, covariates, ties=ties, names=names)
+
+
+def had_before(person: IntArray, flags: BoolArray) -> BoolArray:
+    """Return on which rows the person has had a flag on an earlier row (rows,)."""
+    starts = segment_starts(person)
+    running = np.cumsum(flags)
+    before = np.repeat(np.r_[0, running][starts], np.diff(np.r_[starts, len(person)]))
+    return np.asarray(running - flags > before, dtype=np.bool_)
+
+
+def running_products(person: IntArray, factors: FloatArray) -> FloatArray:
+    """Return the product of each person's factors up to and with every row (rows,).
+
+    Raises ValueError where the rows of a person do not stand together.
+    """
+    starts = segment_starts(person)
+    if len(np.unique(person[starts])) != len(starts):
+        raise ValueError("Rows of a person must stand together, in order of time.")
+    running = np.cumsum(np.log(factors))
+    before = np.r_[0.0, running][starts]
+    lengths = np.diff(np.r_[starts, len(person)])
+    return np.asarray(np.exp(running - np.repeat(before, lengths)), dtype=np.float64)
+
+
+def _cox_staying(
+    rows: CountingRows, own: IntArray, covariates: FloatArray, ties: str
+) -> FloatArray:
+    """Return the probability of getting through each row without the event (own rows,)."""
+    entry, exit_ = rows.entry[own], rows.exit[own]
+    fit = fit_cox(counting_rows(entry, exit_, rows.is_event[own]), covariates[own], ties=ties)
+    cumulative = np.r_[0.0, np.cumsum(fit.baseline.increments)]
+    until, since = (
+        np.searchsorted(fit.baseline.times, times, side="right") for times in (exit_, entry)
+    )
+    risk = np.exp((covariates[own] - fit.means) @ fit.coefficients)
+    return np.asarray(np.exp(-risk * (cumulative[until] - cumulative[since])), dtype=np.float64)
