@@ -391,7 +391,11 @@ def _gradient(model: HazardModel, source: IntArray, onward: FloatArray) -> Float
     rows = source[own]
     first, after = int(rows.min()), int(rows.max()) + 1
     by_row = np.zeros((after - first, onward.shape[1]))
-    by_row[rows - first] = onward[own] * model.probability[rows, None]
+    added = onward[own] * model.probability[rows, None]
+    if np.all(np.diff(rows) > 0):
+        by_row[rows - first] = added
+    else:
+        np.add.at(by_row, rows - first, added)
     return np.asarray(x[first:after].T @ by_row, dtype=np.float64)
 
 
