@@ -48,6 +48,35 @@ class ControlEstimate:
     reason: str
 
 
+def design_gates(
+    emulation: Emulation | None,
+    reason: str,
+    balances: Sequence[DayBalance],
+    contrasts: Sequence[tuple[str, str]],
+    gates: Gates,
+) -> list[Gate]:
+    """Return the gates of a design: of the strategies balanced, and the contrasts, the worst each.
+
+    Without an emulation there is nothing to judge, for the `reason`.
+    """
+    if emulation is None:
+        thresholds = {
+            "balance": gates.balance_largest_difference,
+            "overlap_probability": gates.overlap_largest_share,
+            "overlap_effective_size": gates.smallest_effective_share,
+            "power": gates.detectable_largest_difference,
+        }
+        return [not_evaluated(gate, limit, reason) for gate, limit in thresholds.items()]
+    judged = {balance.strategy for balance in balances}
+    deciding = [each for each in emulation.strategies if each.name in judged and len(each.staying)]
+    return [
+        balance_gate(balances, gates),
+        _worst([overlap_probability_gate(each.staying, gates) for each in deciding]),
+        overlap_effective_size_gate(balances, gates),
+        _worst([power_gate(emulation, *pair, gates) for pair in contrasts]),
+    ]
+
+
 def balance_gate(balances: Sequence[DayBalance], gates: Gates) -> Gate:
     """Return whether what is left of every strategy looks like the whole cohort on every day."""
     limit = gates.balance_largest_difference
@@ -199,6 +228,11 @@ def sealing_reason(gates: Sequence[Gate]) -> str:
     """Return why the estimate is sealed, naming every gate that does not pass."""
     named = [f"{gate.gate} {STATUS_NAMES[gate.status]}: {gate.reason}" for gate in failing(gates)]
     return "Sealed by the study's gates. " + " ".join(named)
+
+
+def _worst(gates: Sequence[Gate]) -> Gate:
+    """Return the gate with the largest value, before it one that could not be evaluated."""
+    return max(gates, key=lambda gate: np.inf if gate.value is None else gate.value)
 
 
 def _control_gate(control: ControlEstimate, strategy: str, comparator: str, level: float) -> Gate:

@@ -1,6 +1,6 @@
-"""What staying with the order, and under follow-up, depends on: hazard rows and their terms."""
+"""What staying with a strategy, and under follow-up, depends on: hazard rows and their terms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -31,6 +31,29 @@ DEVIATION_TERMS: Final[dict[str, tuple[Term, ...]]] = {
     "visits_in_stage": (Category("visits"), Quantity("visits_beyond")),
     **BASELINE_TERMS,
 }
+# Skipping a stage: the stage reached and whether its exit was met, not only the stage due.
+REACHED: Final = Category("is_reached_completed")
+ORDER_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    **DEVIATION_TERMS,
+    "stage": (*DEVIATION_TERMS["stage"], REACHED, Interaction(Category("stage_due"), REACHED)),
+    "visits_in_stage": (
+        *DEVIATION_TERMS["visits_in_stage"],
+        Interaction(REACHED, Quantity("visits_beyond")),
+    ),
+}
+# Leaving care: how long care has lasted, not only the present stage.
+CARE_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    **DEVIATION_TERMS,
+    "visits_in_stage": (
+        *DEVIATION_TERMS["visits_in_stage"],
+        Quantity("session_number", degree=2),
+    ),
+}
+# Beginning a stage early: what was known before the first choice of a stage.
+LOADING_TERMS: Final[dict[str, tuple[Term, ...]]] = {
+    **BASELINE_TERMS,
+    "pain": (Quantity("first_pain_nrs", degree=2),),
+}
 FOLLOW_UP_TERMS: Final[dict[str, tuple[Term, ...]]] = {
     "pain": (Quantity("pain", degree=2),),
     "has_violated": (Category("has_violated"),),
@@ -41,35 +64,59 @@ FOLLOW_UP_TERMS: Final[dict[str, tuple[Term, ...]]] = {
 
 
 def decision_rows(
+    tables: StudyTables,
+    population: Population,
+    cohort: Cohort,
+    protocol: Protocol,
+    order_name: str | None = None,
+) -> HazardRows:
+    """Return the decision points while at risk; what could happen is the first violation.
+
+    Of the protocol's primary order, unless another is named.
+    """
+    order_name = order_name or protocol.study.primary_order
+    points = tables.decision_points.filter(pl.col("order_name") == order_name)
+    points = points.with_columns(decided_day="day", happened="is_violation", has_violated=False)
+    return _session_rows(points, population, cohort, protocol, DEVIATION_TERMS)
+
+
+def order_rows(
     tables: StudyTables, population: Population, cohort: Cohort, protocol: Protocol
 ) -> HazardRows:
-    """Return the decision points while at risk; what could happen is the first violation."""
-    points = tables.decision_points.filter(pl.col("order_name") == protocol.study.primary_order)
-    points = points.with_columns(person=population.person_of(points["episode_key"]))
-    points = points.sort("person", "day", "session_number")
-    points = _while_at_risk(points, cohort.last_day)
-    pain = pl.coalesce("pain_nrs", "last_pain_nrs")
-    rows = points.select(
-        "person",
-        "day",
-        "is_violation",
-        pain.cast(pl.Float64).alias("pain"),
-        pl.when(pl.col("pain_nrs").is_not_null())
-        .then(pl.lit("this session"))
-        .when(pain.is_not_null())
-        .then(pl.lit("an earlier session"))
-        .alias("pain_is_from"),
-        pl.col("stage_due").cast(pl.String),
-        capped_level(points["visits_in_stage"], LARGEST_VISITS_APART).alias("visits"),
-        (pl.col("visits_in_stage").cast(pl.Float64) - LARGEST_VISITS_APART)
-        .clip(0, LARGEST_VISITS_BEYOND)
-        .alias("visits_beyond"),
-    )
-    person, day = _position(rows)
-    rows = _with_history(rows, population, person, day, protocol)
-    terms = _terms(DEVIATION_TERMS, protocol.deviation_model.covariates)
-    happened = rows["is_violation"].to_numpy().astype(bool)
-    return HazardRows(person, day, happened, design_matrix(rows, terms))
+    """Return the sessions at which skipping was possible; what could happen is the first skip."""
+    points = tables.order_decision_points.with_columns(decided_day="day", happened="is_skip")
+    return _session_rows(points, population, cohort, protocol, ORDER_TERMS)
+
+
+def care_rows(
+    tables: StudyTables, population: Population, cohort: Cohort, protocol: Protocol
+) -> HazardRows:
+    """Return the sessions that might have been the last; what could happen is a long gap.
+
+    Whether there was one is decided on the day the longest gap has passed, for those who came back
+    as for those who did not: a weight that grew earlier would count the former for the latter
+    while these are still followed.
+    """
+    points = tables.care_points.with_columns(happened="is_left")
+    return _session_rows(points, population, cohort, protocol, CARE_TERMS)
+
+
+def loading_rows(
+    population: Population, cohort: Cohort, protocol: Protocol, begun_on: IntArray
+) -> HazardRows:
+    """Return one row for everybody at risk when the time to begin is over; who has not, leaves.
+
+    `begun_on` (people,) is the day on which a stage of early loading was first worked. The model
+    knows what was known before the first choice: what drives people within the time is not in it.
+    """
+    day = protocol.early_loading.within_days
+    person = np.flatnonzero(cohort.last_day >= day).astype(np.int64)
+    days = np.full(len(person), day, dtype=np.int64)
+    rows = pl.DataFrame({"first_pain_nrs": population.baseline["first_pain_nrs"][person]})
+    rows = _with_history(rows, population, person, days, protocol)
+    known = [name for name in protocol.deviation_model.covariates if name in LOADING_TERMS]
+    design = design_matrix(rows, _terms(LOADING_TERMS, known))
+    return HazardRows(person, days, begun_on[person] > day, design)
 
 
 def follow_up_rows(
@@ -103,6 +150,49 @@ def balance_terms(protocol: Protocol) -> tuple[Term, ...]:
     named = {*protocol.deviation_model.covariates, *protocol.follow_up_model.covariates}
     kept = tuple(Category(name) for name in BASELINE_CATEGORIES if name in named)
     return (Quantity("first_pain_nrs"), *kept)
+
+
+def _session_rows(
+    points: pl.DataFrame,
+    population: Population,
+    cohort: Cohort,
+    protocol: Protocol,
+    by_covariate: Mapping[str, Sequence[Term]],
+) -> HazardRows:
+    """Return sessions at which something could happen, on the day on which that was decided.
+
+    `points` has the columns of a mart of such sessions, and `decided_day` and `happened` beside.
+    """
+    points = points.with_columns(person=population.person_of(points["episode_key"]))
+    points = points.sort("person", "decided_day", "session_number")
+    points = _while_at_risk(points.drop("day").rename({"decided_day": "day"}), cohort.last_day)
+    pain = pl.coalesce("pain_nrs", "last_pain_nrs")
+    rows = points.select(
+        "person",
+        "day",
+        "happened",
+        "has_violated",
+        pain.cast(pl.Float64).alias("pain"),
+        pl.when(pl.col("pain_nrs").is_not_null())
+        .then(pl.lit("this session"))
+        .when(pain.is_not_null())
+        .then(pl.lit("an earlier session"))
+        .alias("pain_is_from"),
+        pl.col("stage_due").cast(pl.String),
+        capped_level(points["visits_in_stage"], LARGEST_VISITS_APART).alias("visits"),
+        (pl.col("visits_in_stage").cast(pl.Float64) - LARGEST_VISITS_APART)
+        .clip(0, LARGEST_VISITS_BEYOND)
+        .alias("visits_beyond"),
+        pl.col("session_number").cast(pl.Float64),
+        *(each for each in ("is_reached_completed",) if each in points.columns),
+    )
+    person, day = _position(rows)
+    rows = _with_history(rows, population, person, day, protocol)
+    terms = _terms(by_covariate, protocol.deviation_model.covariates)
+    happened = rows["happened"].to_numpy().astype(bool)
+    return HazardRows(
+        person, day, happened, design_matrix(rows, [*terms, Category("has_violated")])
+    )
 
 
 def _all_contacts(tables: StudyTables, population: Population) -> pl.DataFrame:
@@ -159,7 +249,7 @@ def _with_history(
     return rows.hstack(baseline).with_columns(pl.Series("had_event", had_event))
 
 
-def _terms(by_covariate: dict[str, tuple[Term, ...]], covariates: Sequence[str]) -> list[Term]:
+def _terms(by_covariate: Mapping[str, Sequence[Term]], covariates: Sequence[str]) -> list[Term]:
     chosen = [term for name in covariates for term in by_covariate[name]]
     return [*chosen, Category("had_event")]
 

@@ -53,6 +53,11 @@ class Population:
         """Return the number of episodes."""
         return len(self.episode_keys)
 
+    @property
+    def patients(self) -> int:
+        """Return the number of patients."""
+        return int(self.unit.max()) + 1 if self.episodes else 0
+
     def person_of(self, episode_keys: pl.Series) -> IntArray:
         """Return the position of each episode, -1 when it is not in the population."""
         if self.episodes == 0:

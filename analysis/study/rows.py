@@ -78,31 +78,57 @@ class EstimateRow:
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What rows of an analysis have in common: its name and hypothesis, about whom, until when."""
+
+    analysis: str
+    hypothesis: str
+    episodes: int
+    horizon_days: int
+
+
 def designed_rows(
     analysis: str, emulation: Emulation | None, reason: str, episodes: int, horizon_days: int
 ) -> list[EstimateRow]:
     """Return risks, difference and ratio of strict against natural, or why there are none."""
-    rows = []
-    for name in (STRICT, NATURAL):
-        events = emulation[name].events if emulation else None
-        row = EstimateRow(
-            analysis, COMPLETION, name, None, CLONE_CENSOR_WEIGHT, RISK, horizon_days,
-            episodes=episodes, events=events,
-        )  # fmt: skip
-        rows.append(row.holding(emulation.risk(name) if emulation else None, reason))
-    contrast = EstimateRow(
-        analysis, COMPLETION, STRICT, NATURAL, CLONE_CENSOR_WEIGHT, DIFFERENCE, horizon_days,
-        episodes=episodes, events=emulation[STRICT].events if emulation else None,
-    )  # fmt: skip
-    ratio = emulation.ratio(STRICT, NATURAL) if emulation else None
+    asked = Asked(analysis, COMPLETION, episodes, horizon_days)
+    return [
+        *(risk_row(asked, name, emulation, reason) for name in (STRICT, NATURAL)),
+        difference_row(asked, STRICT, NATURAL, emulation, reason),
+        ratio_row(asked, STRICT, NATURAL, emulation, reason),
+    ]
+
+
+def risk_row(asked: Asked, name: str, emulation: Emulation | None, reason: str) -> EstimateRow:
+    """Return the risk under a strategy, or why there is none."""
+    row = _designed(asked, name, None, RISK, emulation)
+    return row.holding(emulation.risk(name) if emulation else None, reason)
+
+
+def difference_row(
+    asked: Asked,
+    name: str,
+    comparator: str,
+    emulation: Emulation | None,
+    reason: str,
+    *,
+    level: float | None = None,
+) -> EstimateRow:
+    """Return the risk difference of two strategies, or why there is none."""
+    row = _designed(asked, name, comparator, DIFFERENCE, emulation)
+    found = emulation.difference(name, comparator, level) if emulation else None
+    return row.holding(found, reason)
+
+
+def ratio_row(
+    asked: Asked, name: str, comparator: str, emulation: Emulation | None, reason: str
+) -> EstimateRow:
+    """Return the risk ratio of two strategies, or why there is none."""
+    row = _designed(asked, name, comparator, RATIO, emulation)
+    ratio = emulation.ratio(name, comparator) if emulation else None
     no_ratio = reason or "In some resamples of the patients a strategy has no event."
-    rows.append(
-        contrast.holding(emulation.difference(STRICT, NATURAL) if emulation else None, reason)
-    )
-    rows.append(
-        replace(contrast, measure=RATIO).holding(ratio, "" if ratio is not None else no_ratio)
-    )
-    return rows
+    return row.holding(ratio, no_ratio if ratio is None else reason)
 
 
 def biased_rows(comparison: BiasedComparison, horizon_days: int) -> list[EstimateRow]:
@@ -121,16 +147,6 @@ def biased_rows(comparison: BiasedComparison, horizon_days: int) -> list[Estimat
     for measure, estimate in ((DIFFERENCE, comparison.difference), (RATIO, comparison.ratio)):
         rows.append(replace(contrast, measure=measure).holding(estimate, reason))
     return rows
-
-
-def not_run_row(
-    analysis: str, hypothesis: str, strategy: str, reason: str, horizon: int
-) -> EstimateRow:
-    """Return the one row of an analysis that was not run."""
-    return EstimateRow(
-        analysis, hypothesis, strategy, NATURAL, CLONE_CENSOR_WEIGHT, DIFFERENCE, horizon,
-        status=NOT_RUN, reason=reason,
-    )  # fmt: skip
 
 
 def curve_rows(analysis: str, emulation: Emulation) -> pl.DataFrame:
@@ -172,6 +188,16 @@ def estimate_rows(rows: Sequence[EstimateRow]) -> pl.DataFrame:
 def framed(table: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Return dictionaries as rows of a results table."""
     return conform(table, pl.DataFrame(list(rows), schema=dict(RESULT_TABLES[table])))
+
+
+def _designed(
+    asked: Asked, name: str, comparator: str | None, measure: str, emulation: Emulation | None
+) -> EstimateRow:
+    return EstimateRow(
+        asked.analysis, asked.hypothesis, name, comparator, CLONE_CENSOR_WEIGHT, measure,
+        asked.horizon_days, episodes=asked.episodes,
+        events=emulation[name].events if emulation else None,
+    )  # fmt: skip
 
 
 def _group_row(group: GroupRisk, horizon_days: int) -> EstimateRow:

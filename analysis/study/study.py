@@ -1,39 +1,51 @@
-"""The study from marts to sealed results: strict against natural, controls, gates, verdict.
+"""The study from marts to sealed results: strategies, contrasts, controls, gates, verdicts.
 
 Nothing leaves here before the gates have been asked. Where one does not pass, the numbers of the
 primary analysis are dropped, with everything they could be computed from: the risk curves, the
 risks of both strategies, their events, and the biased comparisons, which must never stand alone.
-Diagnostics stay: gates, balance and the negative controls' own estimates.
+The other hypotheses are sealed by the gates of their own designs and by those that all share, and
+by the primary's where their rows hold the strict strategy. Diagnostics stay: gates, balance and the
+negative controls' own estimates.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
-from analysis.contracts.results import VERDICTS, empty
+from analysis.contracts.results import empty
 from analysis.emulation.balance import DayBalance, balance_on_day, covariate_levels
-from analysis.emulation.cohort import EVENT, Cohort, Strategy, natural_course
-from analysis.emulation.emulation import Emulation, NotEstimableError, Settings, emulate
+from analysis.emulation.cohort import EVENT, Cohort, HazardRows
+from analysis.emulation.emulation import (
+    Emulation,
+    NotEstimableError,
+    Settings,
+    StrategyRisk,
+    emulate,
+)
+from analysis.emulation.intervals import BOOTSTRAP, INFLUENCE
 from analysis.study.biased import biased_comparisons
 from analysis.study.gates import (
     ControlEstimate,
     Gate,
-    balance_gate,
+    design_gates,
     failing,
     follow_up_gap_gate,
     follow_up_known_gate,
     negative_control_gates,
-    not_evaluated,
-    overlap_effective_size_gate,
-    overlap_probability_gate,
-    power_gate,
     records_gates,
     sealing_reason,
 )
-from analysis.study.models import balance_terms, decision_rows, follow_up_rows
+from analysis.study.hypotheses import (
+    Answer,
+    answer_curves,
+    answer_rows,
+    answer_verdict,
+    answers,
+)
+from analysis.study.models import balance_terms, follow_up_rows
 from analysis.study.population import Population, study_population
 from analysis.study.rows import (
     NATURAL,
@@ -47,21 +59,23 @@ from analysis.study.rows import (
     estimate_rows,
     framed,
     gate_rows,
-    not_run_row,
+)
+from analysis.study.strategies import (
+    EARLY_LOADING,
+    IN_ORDER,
+    STAGE_5_COMPLETED,
+    Ground,
+    Strategies,
+    StrategyRisks,
+    make_strategies,
+    rival_orders,
+    strategy_risks,
+    strict_name,
 )
 from analysis.study.tables import StudyTables
+from analysis.study.verdicts import CANNOT, interval_verdict
 
-LOWER, NO_DIFFERENCE, HIGHER, CANNOT = VERDICTS
 BALANCE_DAYS: Final = (0, 30, 90, 180, 365)
-# Fewer patients than this make no study; no model of their weights would mean anything.
-FEWEST_PATIENTS: Final = 50
-NOT_RUN_YET: Final = {
-    "order": ("order", "in_order"),
-    "endurance": ("endurance", "stage_5_completed"),
-    "specificity": ("specificity", STRICT),
-    "early_loading": ("completion", "early_loading"),
-}
-NOT_RUN_REASON: Final = "This analysis was not run."
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,7 @@ class OpenStudy:
     controls: tuple[ControlEstimate, ...]
     gates: tuple[Gate, ...]
     protocol: Protocol
+    answers: tuple[Answer, ...] = ()
 
 
 def _silent(_: str) -> None:
@@ -114,19 +129,34 @@ def open_study(
     tables: StudyTables, protocol: Protocol, *, progress: Callable[[str], None] = _silent
 ) -> OpenStudy:
     """Return the study before its gates were heeded; for registries whose truth is known."""
-    population = study_population(tables, protocol)
-    cohort = population.cohort(protocol.outcome.event, protocol.outcome.competing)
-    primary = _primary(tables, population, cohort, protocol, progress)
-    controls = tuple(_controls(tables, population, protocol, progress))
-    gates = tuple(_gates(tables, population, primary, controls, protocol))
-    return OpenStudy(population, cohort, primary, controls, gates, protocol)
+    ground = _ground(tables, protocol)
+    population = ground.population
+    design = _design(ground, (STRICT, NATURAL))
+    primary = _primary(ground, design, progress)
+    controls = tuple(_controls(ground, progress))
+    own_gates = _primary_gates(primary, protocol)
+    shared = _shared_gates(ground, controls)
+    progress("asking the other hypotheses")
+    found = _all_risks(ground, design, primary)
+    balances = {
+        name: _balances(found.cohort, [risk], population, protocol)
+        for name, risk in found.risks.items()
+    }
+    return OpenStudy(
+        population,
+        ground.cohort,
+        primary,
+        controls,
+        (*own_gates, *shared),
+        protocol,
+        answers(ground, found, balances, own_gates, shared),
+    )
 
 
 def primary_analysis(tables: StudyTables, protocol: Protocol) -> Analysis:
     """Return the primary analysis alone, unsealed; for registries whose truth is known."""
-    population = study_population(tables, protocol)
-    cohort = population.cohort(protocol.outcome.event, protocol.outcome.competing)
-    return _primary(tables, population, cohort, protocol, _silent)
+    ground = _ground(tables, protocol)
+    return _primary(ground, _design(ground, (STRICT, NATURAL)), _silent)
 
 
 def sealed(study: OpenStudy) -> StudyResult:
@@ -136,60 +166,90 @@ def sealed(study: OpenStudy) -> StudyResult:
     rows = _primary_rows(study)
     if is_closed:
         rows = [row.sealed(sealing_reason(gates)) for row in rows]
-    curves = empty("risk_curves")
+    curves = [empty("risk_curves")]
     if primary.emulation is not None and not is_closed:
-        curves = curve_rows(PRIMARY, primary.emulation)
+        curves.append(curve_rows(PRIMARY, primary.emulation))
+    episodes, horizon = study.population.episodes, study.population.horizon
+    for answer in study.answers:
+        rows += answer_rows(answer, episodes, horizon)
+        curves += answer_curves(answer)
+    own = {answer.analysis: answer for answer in study.answers}
     return StudyResult(
-        estimate_rows([*rows, *_control_rows(study), *_not_run_rows(study.protocol)]),
-        curves,
-        gate_rows(PRIMARY, gates),
-        _verdicts(primary, gates),
-        balance_rows(PRIMARY, primary.balances),
+        estimate_rows([*rows, *_control_rows(study)]),
+        pl.concat(curves),
+        pl.concat([gate_rows(PRIMARY, gates), *(gate_rows(a, own[a].gates) for a in own)]),
+        _verdicts(study),
+        pl.concat(
+            [balance_rows(PRIMARY, primary.balances)]
+            + [balance_rows(analysis, answer.balances) for analysis, answer in own.items()]
+        ),
     )
 
 
-def _primary(
-    tables: StudyTables,
-    population: Population,
-    cohort: Cohort,
-    protocol: Protocol,
-    progress: Callable[[str], None],
-) -> Analysis:
+@dataclass(frozen=True)
+class _Design:
+    """The strategies made so far, and the follow-up that all of them share."""
+
+    strategies: Strategies
+    follow_up: HazardRows | None
+
+    def all_of(self, names: Sequence[str]) -> None:
+        """Raise `NotEstimableError` unless every one of these strategies could be made."""
+        for name in names:
+            if name in self.strategies.reasons:
+                raise NotEstimableError(self.strategies.reasons[name])
+
+
+def _ground(tables: StudyTables, protocol: Protocol) -> Ground:
+    population = study_population(tables, protocol)
+    cohort = population.cohort(protocol.outcome.event, protocol.outcome.competing)
+    return Ground(tables, population, cohort, protocol)
+
+
+def _design(ground: Ground, names: Sequence[str]) -> _Design:
+    strategies = make_strategies(ground, names)
+    follow_up = None
+    if strategies.made:
+        follow_up = follow_up_rows(ground.tables, ground.population, ground.cohort, ground.protocol)
+    return _Design(strategies, follow_up)
+
+
+def _primary(ground: Ground, design: _Design, progress: Callable[[str], None]) -> Analysis:
+    protocol = ground.protocol
     try:
-        method = protocol.intervals.method
-        emulation = _emulation(
-            tables, population, cohort, protocol, intervals=method, progress=progress
-        )
+        emulation = _emulation(ground, design, protocol.intervals.method, progress)
     except NotEstimableError as refusal:
         return Analysis(None, str(refusal), ())
-    return Analysis(emulation, "", _balances(emulation, population, protocol))
+    balances = _balances(ground.cohort, emulation.strategies, ground.population, protocol)
+    return Analysis(emulation, "", balances)
 
 
 def _emulation(
-    tables: StudyTables,
-    population: Population,
-    cohort: Cohort,
-    protocol: Protocol,
-    *,
-    intervals: str,
-    progress: Callable[[str], None],
+    ground: Ground, design: _Design, intervals: str, progress: Callable[[str], None]
 ) -> Emulation:
-    if cohort.units < FEWEST_PATIENTS:
-        raise NotEstimableError(
-            f"There are fewer than {FEWEST_PATIENTS} patients in the study population."
-        )
-    if not population.ever_violated.any():
-        raise NotEstimableError(
-            "Nobody ever left the strict order, so it cannot be told apart from care as usual."
-        )
-    decisions = decision_rows(tables, population, cohort, protocol)
-    if decisions.happened.size == 0:
-        raise NotEstimableError("There is no session at which advancing early was possible.")
-    strict = Strategy(STRICT, population.violated_on, decisions)
-    follow_up = follow_up_rows(tables, population, cohort, protocol)
-    natural = natural_course(cohort.people, NATURAL)
-    settings = _settings(protocol, intervals)
-    return emulate(cohort, (strict, natural), follow_up, settings, progress=progress)
+    names = (STRICT, NATURAL)
+    design.all_of(names)
+    return emulate(
+        ground.cohort,
+        [design.strategies.made[name] for name in names],
+        design.follow_up,
+        _settings(ground.protocol, intervals),
+        progress=progress,
+    )
+
+
+def _all_risks(ground: Ground, design: _Design, primary: Analysis) -> StrategyRisks:
+    """Return the risks under all strategies with their influences; those at hand are kept."""
+    rivals = [strict_name(order_name) for order_name in rival_orders(ground.protocol)]
+    others = make_strategies(ground, (IN_ORDER, STAGE_5_COMPLETED, EARLY_LOADING, *rivals))
+    first, at_hand = design.strategies, dict[str, StrategyRisk]()
+    if primary.emulation is not None and ground.protocol.intervals.method != BOOTSTRAP:
+        at_hand = {each.name: each for each in primary.emulation.strategies}
+    missing = {name: made for name, made in first.made.items() if name not in at_hand}
+    strategies = Strategies({**missing, **others.made}, {**first.reasons, **others.reasons})
+    settings = _settings(ground.protocol, INFLUENCE)
+    found = strategy_risks(ground.cohort, strategies, design.follow_up, settings)
+    return replace(found, risks={**at_hand, **found.risks})
 
 
 def _settings(protocol: Protocol, intervals: str) -> Settings:
@@ -203,25 +263,19 @@ def _settings(protocol: Protocol, intervals: str) -> Settings:
     )
 
 
-def _controls(
-    tables: StudyTables,
-    population: Population,
-    protocol: Protocol,
-    progress: Callable[[str], None],
-) -> list[ControlEstimate]:
+def _controls(ground: Ground, progress: Callable[[str], None]) -> list[ControlEstimate]:
     controls = []
-    for kind in protocol.outcome.negative_controls:
-        cohort = population.cohort(kind, protocol.outcome.competing)
+    outcome, method = ground.protocol.outcome, ground.protocol.intervals.negative_controls
+    for kind in outcome.negative_controls:
+        cohort = ground.population.cohort(kind, outcome.competing)
+        own = replace(ground, cohort=cohort)
         events = int((cohort.ending == EVENT).sum())
 
         def say(step: str, kind: str = kind) -> None:
             progress(f"{kind}: {step}")
 
         try:
-            method = protocol.intervals.negative_controls
-            emulation = _emulation(
-                tables, population, cohort, protocol, intervals=method, progress=say
-            )
+            emulation = _emulation(own, _design(own, (STRICT, NATURAL)), method, say)
             controls.append(ControlEstimate(kind, events, emulation, ""))
         except NotEstimableError as refusal:
             controls.append(ControlEstimate(kind, events, None, str(refusal)))
@@ -229,57 +283,33 @@ def _controls(
 
 
 def _balances(
-    emulation: Emulation, population: Population, protocol: Protocol
+    cohort: Cohort, risks: Sequence[StrategyRisk], population: Population, protocol: Protocol
 ) -> tuple[DayBalance, ...]:
     covariates = covariate_levels(population.baseline, balance_terms(protocol))
     days = sorted({min(day, population.horizon) for day in (*BALANCE_DAYS, population.horizon)})
     return tuple(
-        balance_on_day(
-            emulation.cohort,
-            strategy.name,
-            strategy.path,
-            strategy.weights,
-            covariates=covariates,
-            day=day,
-        )
-        for strategy in emulation.strategies
+        balance_on_day(cohort, risk.name, risk.path, risk.weights, covariates=covariates, day=day)
+        for risk in risks
         for day in days
     )
 
 
-def _gates(
-    tables: StudyTables,
-    population: Population,
-    primary: Analysis,
-    controls: Sequence[ControlEstimate],
-    protocol: Protocol,
-) -> list[Gate]:
-    limits = protocol.gates
+def _primary_gates(primary: Analysis, protocol: Protocol) -> list[Gate]:
+    return design_gates(
+        primary.emulation, primary.reason, primary.balances, [(STRICT, NATURAL)], protocol.gates
+    )
+
+
+def _shared_gates(ground: Ground, controls: Sequence[ControlEstimate]) -> list[Gate]:
+    """Return the gates that every analysis of the study must pass."""
+    protocol = ground.protocol
+    limits, level = protocol.gates, protocol.bootstrap.interval_level
     outcomes = (protocol.outcome.event, *protocol.outcome.competing)
     return [
-        *_design_gates(primary, protocol),
-        follow_up_known_gate(population, limits, outcomes),
-        follow_up_gap_gate(population, limits, outcomes),
-        *negative_control_gates(controls, STRICT, NATURAL, protocol.bootstrap.interval_level),
-        *records_gates(tables.record_quality, limits),
-    ]
-
-
-def _design_gates(primary: Analysis, protocol: Protocol) -> list[Gate]:
-    limits, emulation = protocol.gates, primary.emulation
-    if emulation is None:
-        thresholds = {
-            "balance": limits.balance_largest_difference,
-            "overlap_probability": limits.overlap_largest_share,
-            "overlap_effective_size": limits.smallest_effective_share,
-            "power": limits.detectable_largest_difference,
-        }
-        return [not_evaluated(gate, limit, primary.reason) for gate, limit in thresholds.items()]
-    return [
-        balance_gate(primary.balances, limits),
-        overlap_probability_gate(emulation[STRICT].staying, limits),
-        overlap_effective_size_gate(primary.balances, limits),
-        power_gate(emulation, STRICT, NATURAL, limits),
+        follow_up_known_gate(ground.population, limits, outcomes),
+        follow_up_gap_gate(ground.population, limits, outcomes),
+        *negative_control_gates(controls, STRICT, NATURAL, level),
+        *records_gates(ground.tables.record_quality, limits),
     ]
 
 
@@ -306,34 +336,21 @@ def _control_rows(study: OpenStudy) -> list[EstimateRow]:
     ]
 
 
-def _not_run_rows(protocol: Protocol) -> list[EstimateRow]:
-    horizon = protocol.study.horizon_days
-    return [
-        not_run_row(analysis, hypothesis, strategy, NOT_RUN_REASON, horizon)
-        for analysis, (hypothesis, strategy) in NOT_RUN_YET.items()
-    ]
+def _verdicts(study: OpenStudy) -> pl.DataFrame:
+    found = {PRIMARY: _primary_verdict(study.primary, study.gates)}
+    found |= {answer.analysis: answer_verdict(answer) for answer in study.answers}
+    return framed(
+        "verdicts",
+        [
+            {"analysis": analysis, "verdict": verdict, "reason": reason}
+            for analysis, (verdict, reason) in found.items()
+        ],
+    )
 
 
-def _verdicts(primary: Analysis, gates: Sequence[Gate]) -> pl.DataFrame:
-    verdict, reason = _verdict(primary, gates)
-    rows = [{"analysis": PRIMARY, "verdict": verdict, "reason": reason}]
-    rows += [
-        {"analysis": analysis, "verdict": CANNOT, "reason": NOT_RUN_REASON}
-        for analysis in NOT_RUN_YET
-    ]
-    return framed("verdicts", rows)
-
-
-def _verdict(primary: Analysis, gates: Sequence[Gate]) -> tuple[str, str]:
+def _primary_verdict(primary: Analysis, gates: Sequence[Gate]) -> tuple[str, str]:
     if primary.emulation is None:
         return CANNOT, primary.reason
     if failing(gates):
         return CANNOT, sealing_reason(gates)
-    difference = primary.emulation.difference(STRICT, NATURAL)
-    found = f"{100 * difference.low:.1f} to {100 * difference.high:.1f} points"
-    words = f"The interval of the risk difference, {found},"
-    if difference.high < 0.0:
-        return LOWER, f"{words} lies below no difference; all gates passed."
-    if difference.low > 0.0:
-        return HIGHER, f"{words} lies above no difference; all gates passed."
-    return NO_DIFFERENCE, f"{words} covers no difference; all gates passed."
+    return interval_verdict(primary.emulation.difference(STRICT, NATURAL))
