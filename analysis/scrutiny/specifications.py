@@ -1,0 +1,466 @@
+"""The specification curve: the primary contrast under every defensible choice, one registered.
+
+Each specification is one choice of every kind: what counts as leaving the strategy, which order,
+the day until which risk is counted, what the models know, whether follow-up is weighted, and where
+weights are cut (Simonsohn, Simmons and Nelson 2020). Models are fitted once for every definition,
+order and adjustment; horizons, cuts and follow-up reuse them. Errors are of influences that carry
+the models' estimation, in every row.
+
+`strict` is left at the first violation. `one_session_grace` lets a violation count from the next
+session on: the strategy is left there, and those who stay are weighted there. `without_clinic`
+drops the clinic from both models; `baseline_only` keeps what was known on day 0 (and, of the
+follow-up model, day and kind of contact). Where hardly anybody stays there is nothing to defend: by
+the overlap gates' own limits such a definition or order has no estimate. Earlier horizons read the
+curve earlier, from the models of the whole follow-up.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
+from itertools import product
+from math import prod
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from analysis.contracts.protocol import Protocol
+from analysis.emulation.arrays import NEVER, IntArray
+from analysis.emulation.cohort import CENSORED, HazardRows, Strategy, natural_course
+from analysis.emulation.design import Design
+from analysis.emulation.emulation import NotEstimableError
+from analysis.emulation.intervals import Estimate
+from analysis.emulation.weights import WeightPath, effective_sample_size, weight_path, weights_on
+from analysis.scrutiny.exposures import Courses, next_session, session_courses
+from analysis.scrutiny.fits import (
+    ArmRisks,
+    CarriedModel,
+    CarriedPair,
+    arm_risks,
+    arm_weights,
+    carried,
+    risk_differences,
+)
+from analysis.scrutiny.ground import Ground
+from analysis.scrutiny.rows import (
+    SPECIFICATION_CURVE,
+    SensitivityRow,
+    found,
+    impossible,
+    not_run,
+)
+from analysis.study.models import decision_rows, follow_up_rows
+from analysis.study.population import study_population
+from analysis.study.rows import ESTIMATED, IMPOSSIBLE, NATURAL, NOT_RUN, SEALED, STRICT, framed
+from analysis.study.study import BALANCE_DAYS
+
+WITH_GRACE: Final = "one_session_grace"
+DEFINITIONS: Final = ("strict", WITH_GRACE)
+EARLIER_HORIZONS: Final = (180, 270)
+CUTS: Final = (1.0, 0.99, 0.95)
+FULL, WITHOUT_CLINIC, BASELINE_ONLY = "full", "without_clinic", "baseline_only"
+# Columns of the models that an adjustment does without, by how their names begin.
+DROPPED: Final = {
+    FULL: (),
+    WITHOUT_CLINIC: ("clinic=",),
+    BASELINE_ONLY: ("pain", "stage_due=", "visits", "has_violated="),
+}
+WEIGHTED, UNWEIGHTED = "weighted", "unweighted"
+KINDS: Final = ("definition", "order_name", "horizon_days", "adjustment", "follow_up", "cut")
+# Whose last choice goes first when there are more specifications than the protocol asks for.
+GIVEN_UP: Final = ("cut", "horizon_days", "cut", "adjustment", "definition", "horizon_days")
+NO_CUT: Final = "none"
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One choice of every kind."""
+
+    definition: str
+    order_name: str
+    horizon_days: int
+    adjustment: str
+    follow_up: str
+    cut: float
+
+    @property
+    def truncation(self) -> str:
+        """Return the quantile at which weights are cut, in words."""
+        return NO_CUT if self.cut >= 1.0 else f"{100 * self.cut:g} %"
+
+
+@dataclass(frozen=True)
+class SpecificationRow:
+    """One row of `results.specification_curve`; the value is a difference of risks."""
+
+    specification: int
+    is_registered: bool
+    definition: str
+    order_name: str
+    horizon_days: int
+    adjustment: str
+    follow_up: str
+    truncation: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    episodes: int | None = None
+    events: int | None = None
+    status: str = NOT_RUN
+    reason: str = ""
+
+    def sealed(self, reason: str) -> "SpecificationRow":
+        """Return the row without anything that the estimate could be computed from."""
+        if self.status != ESTIMATED:
+            return self
+        return replace(
+            self, value=None, low=None, high=None, events=None, status=SEALED, reason=reason
+        )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The choices of every kind, the registered one first."""
+
+    definition: tuple[str, ...]
+    order_name: tuple[str, ...]
+    horizon_days: tuple[int, ...]
+    adjustment: tuple[str, ...]
+    follow_up: tuple[str, ...]
+    cut: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """Return how many specifications there are."""
+        return prod(len(getattr(self, kind)) for kind in KINDS)
+
+    def without_last(self, kind: str) -> "Choices":
+        """Return the choices but the last of a kind, never without the registered one."""
+        kept = getattr(self, kind)
+        return replace(self, **{kind: kept[: max(len(kept) - 1, 1)]})
+
+    def all(self) -> list[Specification]:
+        """Return every specification, the registered one first."""
+        return [Specification(*each) for each in product(*astuple(self))]
+
+
+def specifications(protocol: Protocol) -> list[Specification]:
+    """Return the specifications, the registered one first, at most as many as the protocol asks.
+
+    Where there are more, choices are given up from the last of a kind, kind after kind.
+    """
+    horizon, own_cut = protocol.study.horizon_days, protocol.weights.truncation_quantile
+    first = protocol.study.primary_order
+    choices = Choices(
+        DEFINITIONS,
+        (first, *(name for name in protocol.orders if name != first)),
+        (horizon, *(day for day in EARLIER_HORIZONS if day < horizon)),
+        tuple(DROPPED),
+        (WEIGHTED, UNWEIGHTED),
+        (own_cut, *(cut for cut in CUTS if cut != own_cut)),
+    )
+    most = max(protocol.sensitivity.specifications, 1)
+    for kind in (*GIVEN_UP, *(each for each in KINDS for _ in getattr(choices, each))):
+        if choices.size <= most:
+            break
+        choices = choices.without_last(kind)
+    return choices.all()
+
+
+def specification_curve(ground: Ground) -> list[SpecificationRow]:
+    """Return a row for every specification, the registered one as number 1."""
+    wanted = specifications(ground.protocol)
+    if ground.protocol.sensitivity.specifications == 0:
+        reason = "The protocol asks for no specifications."
+        return [replace(_registered(wanted[0]), reason=reason)]
+    rows = dict(_evaluated(ground, wanted))
+    return [
+        replace(rows[each], specification=number, is_registered=number == 1)
+        for number, each in enumerate(wanted, start=1)
+    ]
+
+
+def no_curve(protocol: Protocol, reason: str) -> list[SpecificationRow]:
+    """Return the registered specification alone, without a number and with the reason."""
+    registered = _registered(specifications(protocol)[0])
+    return [replace(registered, status=IMPOSSIBLE, reason=reason)]
+
+
+def curve_frame(rows: Sequence[SpecificationRow]) -> pl.DataFrame:
+    """Return `results.specification_curve`."""
+    return framed("specification_curve", [asdict(row) for row in rows])
+
+
+def read_curve(frame: pl.DataFrame) -> list[SpecificationRow]:
+    """Return the rows of `results.specification_curve`."""
+    return [SpecificationRow(**row) for row in frame.iter_rows(named=True)]
+
+
+def summary_rows(rows: Sequence[SpecificationRow]) -> list[SensitivityRow]:
+    """Return what the specifications say together."""
+    own = [row for row in rows if row.value is not None]
+    measures = ("specifications", "median_risk_difference", "share_below_none", "share_above_none")
+    if not own:
+        reason = rows[0].reason if rows else "No specification was tried."
+        is_idle = not rows or rows[0].status == NOT_RUN
+        tell = not_run if is_idle else impossible
+        return [tell(SPECIFICATION_CURVE, measure, reason) for measure in measures]
+    values = np.array([row.value for row in own])
+    below = float(np.mean([row.high is not None and row.high < 0.0 for row in own]))
+    above = float(np.mean([row.low is not None and row.low > 0.0 for row in own]))
+    numbers = (float(len(own)), float(np.median(values)), below, above)
+    words = f"{len(own)} of {len(rows)} specifications have an estimate."
+    summary = [
+        found(SPECIFICATION_CURVE, measure, number, reason=words)
+        for measure, number in zip(measures, numbers, strict=True)
+    ]
+    reason = (
+        "Specifications share their data; how far they would agree by chance alone was not worked "
+        "out, so the shares are no test."
+    )
+    return [*summary, not_run(SPECIFICATION_CURVE, "joint_test", reason)]
+
+
+def _row(choice: Specification) -> SpecificationRow:
+    return SpecificationRow(
+        0,
+        False,
+        choice.definition,
+        choice.order_name,
+        choice.horizon_days,
+        choice.adjustment,
+        choice.follow_up,
+        choice.truncation,
+    )
+
+
+def _registered(choice: Specification) -> SpecificationRow:
+    return replace(_row(choice), specification=1, is_registered=True)
+
+
+@dataclass(frozen=True)
+class _Defined:
+    """A strategy under one definition, the full model of staying with it, or why there is none."""
+
+    name: str
+    strategy: Strategy
+    rows: HazardRows
+    staying: CarriedModel | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The primary cohort under one order: its contacts, and its strategies by definition."""
+
+    name: str
+    follow_up: HazardRows
+    defined: tuple[_Defined, ...]
+
+
+def _evaluated(
+    ground: Ground, wanted: Sequence[Specification]
+) -> Iterator[tuple[Specification, SpecificationRow]]:
+    """Yield every specification with its row, in the order in which models are shared."""
+    sessions = session_courses(ground.tables, ground.population)
+    definitions = list(dict.fromkeys(each.definition for each in wanted))
+    for order_name in dict.fromkeys(each.order_name for each in wanted):
+        order = _order(ground, order_name, definitions, sessions)
+        for adjustment in dict.fromkeys(each.adjustment for each in wanted):
+            own = [
+                each
+                for each in wanted
+                if (each.order_name, each.adjustment) == (order_name, adjustment)
+            ]
+            yield from _with_adjustment(ground, order, adjustment, own)
+
+
+def _order(ground: Ground, name: str, definitions: Sequence[str], sessions: Courses) -> _Order:
+    protocol, arms = ground.protocol, ground.arms
+    population, rows, follow_up = ground.population, arms.decisions, arms.follow_up
+    if name != protocol.study.primary_order:
+        own = replace(protocol, study=replace(protocol.study, primary_order=name))
+        population = study_population(ground.tables, own)
+        rows = decision_rows(ground.tables, population, arms.cohort, own)
+        follow_up = follow_up_rows(ground.tables, population, arms.cohort, own)
+    defined = []
+    for definition in definitions:
+        leaves_on, decided = population.violated_on, rows
+        if definition == WITH_GRACE:
+            decided, leaves_on = _with_grace(rows, leaves_on, sessions, arms.cohort.last_day)
+        defined.append(_defined(ground, definition, decided, leaves_on))
+    return _Order(name, follow_up, tuple(defined))
+
+
+def _defined(ground: Ground, name: str, rows: HazardRows, leaves_on: IntArray) -> _Defined:
+    """Return the strategy with its full model; without one where the overlap gates object."""
+    arms, strategy = ground.arms, Strategy(STRICT, leaves_on, rows)
+    if rows is arms.decisions:
+        return _Defined(name, strategy, rows, arms.staying, "")
+    try:
+        if not rows.happened.any():
+            raise NotEstimableError("Nobody ever left the strategy.")
+        staying = carried(arms.cohort, rows, ground.protocol.weights.ridge_precision)
+        _refuse_without_overlap(ground, strategy, staying)
+    except NotEstimableError as refusal:
+        return _Defined(name, strategy, rows, None, str(refusal))
+    return _Defined(name, strategy, rows, staying, "")
+
+
+def _with_adjustment(
+    ground: Ground, order: _Order, adjustment: str, wanted: Sequence[Specification]
+) -> Iterator[tuple[Specification, SpecificationRow]]:
+    try:
+        is_at_hand = adjustment == FULL and order.follow_up is ground.arms.follow_up
+        being_followed = (
+            ground.arms.being_followed
+            if is_at_hand
+            else _fitted(ground, adjustment, order.follow_up)
+        )
+        natural = _naturals(ground, order, being_followed, wanted)
+    except NotEstimableError as refusal:
+        yield from ((each, _refused(ground, each, str(refusal))) for each in wanted)
+        return
+    for defined in order.defined:
+        mine = [each for each in wanted if each.definition == defined.name]
+        if defined.staying is None:
+            yield from ((each, _refused(ground, each, defined.reason)) for each in mine)
+            continue
+        try:
+            staying = (
+                defined.staying if adjustment == FULL else _fitted(ground, adjustment, defined.rows)
+            )
+        except NotEstimableError as refusal:
+            yield from ((each, _refused(ground, each, str(refusal))) for each in mine)
+            continue
+        for follow_up in dict.fromkeys(each.follow_up for each in mine):
+            contacts = order.follow_up if follow_up == WEIGHTED else None
+            path = weight_path(ground.arms.cohort, defined.strategy, contacts)
+            pair = staying, being_followed if follow_up == WEIGHTED else None
+            chosen = [each for each in mine if each.follow_up == follow_up]
+            yield from _contrasts(ground, path, pair, natural, chosen)
+
+
+_Naturals = dict[tuple[str, float], ArmRisks]
+
+
+def _naturals(
+    ground: Ground,
+    order: _Order,
+    being_followed: CarriedModel,
+    wanted: Sequence[Specification],
+) -> _Naturals:
+    """Return the risks with stages as usually chosen, by weighting of follow-up and cut."""
+    cohort = ground.arms.cohort
+    horizons = sorted({each.horizon_days for each in wanted})
+    natural = natural_course(cohort.people, NATURAL)
+    found_risks: _Naturals = {}
+    for choice in wanted:
+        key = choice.follow_up, choice.cut
+        if key in found_risks:
+            continue
+        is_weighted = choice.follow_up == WEIGHTED
+        path = weight_path(cohort, natural, order.follow_up if is_weighted else None)
+        pair = None, being_followed if is_weighted else None
+        found_risks[key] = arm_risks(path, pair, horizons, quantile=choice.cut)
+    return found_risks
+
+
+def _contrasts(
+    ground: Ground,
+    path: WeightPath,
+    pair: CarriedPair,
+    natural: _Naturals,
+    wanted: Sequence[Specification],
+) -> Iterator[tuple[Specification, SpecificationRow]]:
+    """Yield the contrasts of one weighted strategy: its cuts and its horizons."""
+    unit = ground.arms.cohort.unit
+    for cut in dict.fromkeys(each.cut for each in wanted):
+        mine = [each for each in wanted if each.cut == cut]
+        other = natural[mine[0].follow_up, cut]
+        horizons = [int(day) for day in other.days]
+        try:
+            arm = arm_risks(path, pair, horizons, quantile=cut)
+        except NotEstimableError as refusal:
+            yield from ((each, _refused(ground, each, str(refusal))) for each in mine)
+            continue
+        differences = risk_differences(arm, other, unit, ground.level)
+        for each in mine:
+            place = horizons.index(each.horizon_days)
+            yield each, _found(ground, each, differences[place], int(arm.events[place]))
+
+
+def _found(
+    ground: Ground, choice: Specification, difference: Estimate, events: int
+) -> SpecificationRow:
+    return replace(
+        _row(choice),
+        value=difference.value,
+        low=difference.low,
+        high=difference.high,
+        episodes=ground.population.episodes,
+        events=events,
+        status=ESTIMATED,
+    )
+
+
+def _refused(ground: Ground, choice: Specification, reason: str) -> SpecificationRow:
+    return replace(
+        _row(choice),
+        episodes=ground.population.episodes,
+        status=IMPOSSIBLE,
+        reason=reason,
+    )
+
+
+def _fitted(ground: Ground, adjustment: str, rows: HazardRows) -> CarriedModel:
+    """Return the model of the rows under the adjustment."""
+    adjusted = replace(rows, design=_without(rows.design, DROPPED[adjustment]))
+    return carried(ground.arms.cohort, adjusted, ground.protocol.weights.ridge_precision)
+
+
+def _refuse_without_overlap(ground: Ground, strategy: Strategy, staying: CarriedModel) -> None:
+    """Raise `NotEstimableError` where the overlap gates would not let the strategy pass.
+
+    Weights are those of staying, uncut: a cut hides that nobody stayed, it does not mend it.
+    """
+    gates, cohort = ground.protocol.gates, ground.arms.cohort
+    lowest, most = gates.overlap_smallest_probability, gates.overlap_largest_share
+    share = float(np.mean(1.0 - staying.model.probability < lowest))
+    if share > most:
+        raise NotEstimableError(
+            f"At {share:.0%} of the decisions the probability of staying is below {lowest:g}; at "
+            f"most {most:.0%} is allowed."
+        )
+    path = weight_path(cohort, strategy, None)
+    weights, _ = arm_weights(path, (staying, None), 1.0)
+    for day in sorted({min(day, cohort.horizon) for day in BALANCE_DAYS}):
+        until = np.where(cohort.ending == CENSORED, day, np.minimum(day, cohort.last_day))
+        left = weights_on(weights, path, until)[path.last_day >= until]
+        if effective_sample_size(left) < gates.smallest_effective_share * len(left):
+            raise NotEstimableError(
+                f"On day {day} the effective sample size is below "
+                f"{gates.smallest_effective_share:.0%} of those who still follow the strategy."
+            )
+
+
+def _without(design: Design, beginnings: tuple[str, ...]) -> Design:
+    """Return the design without the columns whose names begin so."""
+    kept = [j for j, name in enumerate(design.names) if not name.startswith(beginnings)]
+    if len(kept) == len(design.names):
+        return design
+    names = tuple(design.names[j] for j in kept)
+    values = np.ascontiguousarray(design.values[:, kept])
+    return Design(names, values, design.centers[kept], design.scales[kept])
+
+
+def _with_grace(
+    rows: HazardRows, leaves_on: IntArray, sessions: Courses, last_day: IntArray
+) -> tuple[HazardRows, IntArray]:
+    """Return decisions and leaving on the next session's day; without one neither comes."""
+    everybody = np.arange(len(leaves_on))
+    later = next_session(sessions, everybody, np.minimum(leaves_on, last_day + 1))
+    day = next_session(sessions, rows.person, rows.day)
+    kept = np.flatnonzero(day <= last_day[rows.person])
+    design = replace(rows.design, values=np.ascontiguousarray(rows.design.values[kept]))
+    moved = HazardRows(rows.person[kept], day[kept], rows.happened[kept], design)
+    return moved, np.where(leaves_on <= last_day, later, NEVER)
