@@ -23,58 +23,34 @@ import analysis  # noqa: F401 - before numpy, so that matrix products keep to on
 import numpy as np
 import polars as pl
 
+from analysis.calibration.findings import Finding, primary_finding, study_finding
+from analysis.calibration.performance import performance
 from analysis.contracts.protocol import INTERVAL_METHODS, Protocol, load_protocol
-from analysis.emulation.emulation import Emulation
 from analysis.simulation import SCENARIOS, simulate_registry
 from analysis.study import StudyTables
-from analysis.study.gates import failing
-from analysis.study.rows import NATURAL, STRICT
-from analysis.study.study import open_study, primary_analysis
-from pipelines.warehouse.build import registry_in_memory
-from pipelines.warehouse.connection import read_frame
+from pipelines.calibration.registries import study_tables
 
 
 @dataclass(frozen=True)
-class Registry:
-    """What one simulated registry gave: estimate, error, truth, and the gates that did not pass."""
+class Timed:
+    """What one registry gave, and the seconds the study took for it."""
 
-    value: float
-    standard_error: float
-    low: float
-    high: float
-    truth: float
-    closed_by: tuple[str, ...]
+    finding: Finding
     seconds: float
 
-    @property
-    def covers(self) -> bool:
-        """Return whether the interval covers the truth."""
-        return self.low <= self.truth <= self.high
 
-
-def study_tables(records: dict[str, pl.DataFrame], protocol: Protocol) -> StudyTables:
-    """Return the marts that the study reads, built in memory from contracted tables."""
-    connection = registry_in_memory(records, protocol)
-    try:
-        return StudyTables.read(lambda mart: read_frame(connection, mart))
-    finally:
-        connection.close()
-
-
-def run_registry(scenario: str, episodes: int, seed: int, protocol: Protocol) -> Registry:
+def run_registry(scenario: str, episodes: int, seed: int, protocol: Protocol) -> Timed:
     """Simulate one registry and return what the study makes of it."""
     simulated = simulate_registry(episodes=episodes, clinics=9, seed=seed, scenario=scenario)
     tables = study_tables(simulated.tables, protocol)
     started = time.perf_counter()
-    study = open_study(tables, protocol)
-    truth = float(simulated.truth["risk_difference"])
-    closed_by = tuple(gate.gate for gate in failing(study.gates))
-    return _registry(study.primary.emulation, truth, closed_by, time.perf_counter() - started)
+    found = study_finding(tables, protocol, float(simulated.truth["risk_difference"]))
+    return Timed(found, time.perf_counter() - started)
 
 
 def run_world(
     scenario: str, episodes: int, registries: int, seed: int, protocol: Protocol
-) -> Iterator[Registry]:
+) -> Iterator[Timed]:
     """Simulate one world and yield the primary analysis of each registry drawn from it."""
     simulated = simulate_registry(
         episodes=episodes * registries, clinics=9, seed=seed, scenario=scenario
@@ -83,8 +59,8 @@ def run_world(
     whole = study_tables(simulated.tables, protocol)
     for tables in dealt_out(whole, registries, seed):
         started = time.perf_counter()
-        found = primary_analysis(tables, protocol).emulation
-        yield _registry(found, truth, (), time.perf_counter() - started)
+        found = primary_finding(tables, protocol, truth)
+        yield Timed(found, time.perf_counter() - started)
 
 
 def dealt_out(tables: StudyTables, hands: int, seed: int) -> Iterator[StudyTables]:
@@ -107,31 +83,16 @@ def _of(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _registry(
-    emulation: Emulation | None, truth: float, closed_by: tuple[str, ...], seconds: float
-) -> Registry:
-    if emulation is None:
-        return Registry(np.nan, np.nan, np.nan, np.nan, truth, closed_by, seconds)
-    found = emulation.difference(STRICT, NATURAL)
-    return Registry(
-        found.value, found.standard_error, found.low, found.high, truth, closed_by, seconds
-    )
-
-
-def summary(scenario: str, registries: Sequence[Registry]) -> str:
+def summary(scenario: str, registries: Sequence[Timed]) -> str:
     """Return one line of the table, in points of risk."""
-    errors = 100 * np.array([each.value - each.truth for each in registries])
-    estimated = 100 * np.array([each.standard_error for each in registries])
-    covers = float(np.mean([each.covers for each in registries]))
-    closed = float(np.mean([bool(each.closed_by) for each in registries]))
-    count = len(registries)
-    spread = float(np.std(errors, ddof=1)) if count > 1 else float("nan")
-    gates = Counter(gate for each in registries for gate in each.closed_by)
+    found = performance([each.finding for each in registries])
+    gates = Counter(gate for each in registries for gate in each.finding.closed_by)
     return (
-        f"{scenario:18s} {count:4d}  {100 * np.mean([each.truth for each in registries]):6.2f}  "
-        f"{np.mean(errors):6.2f} ({spread / np.sqrt(count):.2f})  {spread:5.2f}  "
-        f"{np.mean(estimated):5.2f}  {covers:.2f} ({_binomial_error(covers, count):.2f})  "
-        f"{closed:.2f} ({_binomial_error(closed, count):.2f})  "
+        f"{scenario:18s} {len(registries):4d}  {100 * found.truth.value:6.2f}  "
+        f"{100 * found.bias.value:6.2f} ({100 * found.bias.monte_carlo_error:.2f})  "
+        f"{100 * found.empirical_error.value:5.2f}  {100 * found.model_error.value:5.2f}  "
+        f"{found.coverage.value:.2f} ({found.coverage.monte_carlo_error:.2f})  "
+        f"{found.sealed.value:.2f} ({found.sealed.monte_carlo_error:.2f})  "
         f"{np.mean([each.seconds for each in registries]):5.1f}  {dict(gates)}"
     )
 
@@ -142,11 +103,7 @@ HEAD = (
 )
 
 
-def _binomial_error(share: float, count: int) -> float:
-    return float(np.sqrt(share * (1 - share) / count))
-
-
-def run_registries(scenario: str, wanted: argparse.Namespace) -> Iterator[Registry]:
+def run_registries(scenario: str, wanted: argparse.Namespace) -> Iterator[Timed]:
     """Yield the registries of a scenario, one after the other."""
     protocol = _protocol(wanted)
     if not wanted.primary_only:

@@ -19,6 +19,7 @@ from analysis.contracts.errors import (
     UsageError,
 )
 from analysis.contracts.protocol import Protocol, load_protocol, parse_protocol
+from pipelines.calibration.certificates import read_certificate
 from pipelines.faults import explained
 from pipelines.locking import hold_registry
 from pipelines.progress import detail, report
@@ -149,6 +150,7 @@ def build_step(workspace: Workspace, run_id: str) -> None:
 
 def analyse_step(workspace: Workspace, run_id: str) -> None:
     """Compute every result from the marts of the version being built, and store it there."""
+    from analysis.calibration.certificate import certificate_frame
     from pipelines.publication.results import (
         compute_results,
         findings,
@@ -160,8 +162,12 @@ def analyse_step(workspace: Workspace, run_id: str) -> None:
     building = _building(workspace, record)
     results = compute_results(building, _protocol(record), detail)
     results["verdicts"] = with_standing(results["verdicts"], record.standing)
+    # A calibration may have ended since the run began; the release names what it holds.
+    certificate = read_certificate(workspace, record.protocol_hash)
+    results["certificate"] = certificate_frame(certificate.rows if certificate else ())
     store_results(building, results)
-    change_run(workspace, run_id, **findings(results))
+    certificate_hash = certificate.hash if certificate else None
+    change_run(workspace, run_id, certificate_hash=certificate_hash, **findings(results))
 
 
 def publish_step(workspace: Workspace, run_id: str) -> str:
@@ -325,6 +331,7 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
         protocol_hash=record.protocol_hash,
         standing=record.standing,
         standing_reason=record.standing_reason,
+        certificate_hash=record.certificate_hash,
     )
 
 
@@ -332,10 +339,12 @@ def _circumstances(workspace: Workspace, ledger: Ledger, record: RunRecord) -> d
     """Return what a release depends on beside code and protocol, as fields of the run's record."""
     input_hash = ledger.input_hash
     standing = standing_of(read_entries(workspace), record.protocol_hash, input_hash)
+    certificate = read_certificate(workspace, record.protocol_hash)
     return {
         "input_hash": input_hash,
         "standing": standing.word,
         "standing_reason": standing.reason,
+        "certificate_hash": certificate.hash if certificate else None,
     }
 
 

@@ -72,6 +72,11 @@ class Workspace:
         return self.processed / "releases"
 
     @property
+    def calibration_dir(self) -> Path:
+        """Findings on simulated registries, and the certificates made of them."""
+        return self.processed / "calibration"
+
+    @property
     def site(self) -> Path:
         """The link to the pages of the current release."""
         return self.processed / "site"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from pipelines.cli.calibrate import certificate_facts, certificate_lines
 from pipelines.cli.options import chosen_workspace, data_option, json_option
 from pipelines.cli.output import columns, print_lines, print_object
 from pipelines.cli.summary import gate_lines, measurement_lines, standing_lines, verdict_lines
@@ -57,6 +58,9 @@ def status_facts(workspace: Workspace) -> dict[str, Any]:
         "standing": release_run.standing if release_run else None,
         "standing_reason": release_run.standing_reason if release_run else None,
         "registered_protocol": _registered_protocol(workspace),
+        "certificate": (
+            certificate_facts(workspace, release_run.protocol_hash) if release_run else None
+        ),
         "release_id": release_id,
         "pages": str(workspace.site / "index.html") if release_id else None,
     }
@@ -83,6 +87,8 @@ def status_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
     yield from standing_lines(facts)
+    if facts["release_id"]:
+        yield from certificate_lines(facts["certificate"])
     yield f"Release: {facts['release_id'] or 'none yet'}"
     if "verified_files" in facts:
         yield f"Verified: {facts['verified_files']} files hold what was released."

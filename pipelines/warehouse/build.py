@@ -131,13 +131,15 @@ def registry_in_memory(
     tables: Mapping[str, "pl.DataFrame"],
     protocol: Protocol,
     progress: Callable[[str], None] = ignore,
+    *,
+    threads: int | None = None,
 ) -> Connection:
     """Return a connection on which everything is built from frames of records.
 
     The frames are named and shaped as the contract says, and are trusted to keep to it; optional
-    columns and tables may be absent.
+    columns and tables may be absent. `threads` None lets DuckDB use every core.
     """
-    connection = connect()
+    connection = connect(threads=threads)
     try:
         for name, rows in core_tables(tables).items():
             write_frame(connection, f"core.{name}", rows)

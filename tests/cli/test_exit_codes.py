@@ -43,7 +43,18 @@ def test_help_and_version_answer(nmt: Nmt) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "simulate", "check", "ingest", "run", "sql", "status", "serve", "protocol"],
+    [
+        "demo",
+        "simulate",
+        "check",
+        "ingest",
+        "run",
+        "sql",
+        "status",
+        "serve",
+        "calibrate",
+        "protocol",
+    ],
 )
 def test_every_command_explains_itself(nmt: Nmt, command: str) -> None:
     answer = nmt(command, "--help")

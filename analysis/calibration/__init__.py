@@ -1,0 +1,1 @@
+"""How the whole estimator does on registries whose truth is known: findings and certificate."""
