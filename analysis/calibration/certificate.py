@@ -87,14 +87,14 @@ def _scenario_rows(scenario: str, findings: Sequence[Finding]) -> Iterator[dict[
     has_effect = any(finding.truth != 0.0 for finding in findings)
     yield _row("truth", found.truth, None)
     yield _bias_row(found.bias, found.truth.value, is_sound=is_sound)
-    yield _row("empirical_standard_error", found.empirical_error, None)
-    yield _row("model_standard_error", found.model_error, None)
+    yield _row("empirical_error", found.empirical_error, None)
+    yield _row("estimated_error", found.model_error, None)
     yield _row("coverage", found.coverage, COVERAGE if is_sound else None)
     if has_effect:
         yield _row("power", found.rejection, None)
     else:
-        yield _row("type_1_error", found.rejection, TYPE_1 if is_sound else None)
-    yield _row("answered_share", found.answered, None)
+        yield _row("type_one_error", found.rejection, TYPE_1 if is_sound else None)
+    yield _row("answered", found.answered, None)
     yield _row("sealed_share", found.sealed, SEALING_GOALS.get(scenario))
 
 

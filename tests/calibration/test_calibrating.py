@@ -164,8 +164,8 @@ def test_a_registry_gives_the_same_in_one_process_and_in_two(
     two = calibrate(Workspace(tmp_path / "two").prepare(), quick, replace(wanted, processes=2))
     assert one.rows == two.rows
     own = {row["measure"]: row for row in one.rows if row["scenario"] == "null"}
-    assert own["answered_share"]["value"] == 1.0
-    assert own["model_standard_error"]["value"] > 0.0
+    assert own["answered"]["value"] == 1.0
+    assert own["estimated_error"]["value"] > 0.0
 
 
 def test_the_planted_truth_is_that_of_the_protocols_horizon() -> None:

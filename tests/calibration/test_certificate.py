@@ -72,7 +72,7 @@ def test_goals_are_reached_missed_or_unclear() -> None:
     assert statuses(drawn(2_000, 5.0, bias=1.0))["bias"] == "missed"
     few = statuses(drawn(20, 5.0))
     assert (few["bias"], few["coverage"]) == ("unclear", "unclear")
-    assert sound["power"] == sound["model_standard_error"] == "no_goal"
+    assert sound["power"] == sound["estimated_error"] == "no_goal"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_sealing_has_a_goal_where_a_gate_is_due_or_not_due(
 
 
 def test_type_one_error_is_told_where_there_is_no_effect_and_power_where_there_is() -> None:
-    assert "type_1_error" in statuses(drawn(100, 0.0), "null")
+    assert "type_one_error" in statuses(drawn(100, 0.0), "null")
     assert "power" not in statuses(drawn(100, 0.0), "null")
     assert "power" in statuses(drawn(100, 5.0))
 
