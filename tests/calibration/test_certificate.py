@@ -122,7 +122,7 @@ def test_without_a_certificate_the_table_says_so() -> None:
 def test_registries_without_an_answer_are_counted_and_have_no_number() -> None:
     rows = certificate_rows({"null": [NO_ANSWER, NO_ANSWER]}, episodes=60)
     own = {row["measure"]: row for row in rows if row["scenario"] == "null"}
-    assert own["answered_share"]["value"] == 0.0
+    assert own["answered"]["value"] == 0.0
     assert own["sealed_share"]["value"] == 1.0
     assert own["coverage"]["value"] is None
     assert own["coverage"]["status"] == own["bias"]["status"] == "unclear"
