@@ -1,46 +1,14 @@
 import numpy as np
 import polars as pl
-import pytest
 
 from analysis.emulation.balance import (
     balance_on_day,
     covariate_levels,
-    standardised_differences,
 )
 from analysis.emulation.cohort import natural_course
-from analysis.emulation.design import Category, Quantity, design_matrix
+from analysis.emulation.design import Category, Quantity
 from analysis.emulation.emulation import Settings, emulate
-from analysis.emulation.logistic import fit_logistic, probabilities
-from analysis.emulation.weights import effective_sample_size
-from tests.emulation.golden import golden_numbers, golden_rows
 from tests.emulation.invented import world
-
-LALONDE = [
-    Quantity("age"),
-    Quantity("educ"),
-    Category("race"),
-    Quantity("married"),
-    Quantity("nodegree"),
-    Quantity("re74"),
-    Quantity("re75"),
-]
-
-
-def test_differences_and_effective_size_of_lalonde_equal_cobalt():
-    people = golden_rows("17_balance_weights_lalonde")
-    given = golden_numbers("17_balance_weights_lalonde")["weighting"]["ps_ATT"]
-    treated = (people["treat"] == 1).to_numpy()
-    design = design_matrix(people, LALONDE)
-    p = probabilities(design, fit_logistic(design, treated).coefficients)
-    weights = (p / (1 - p))[~treated]
-    assert effective_sample_size(weights) == pytest.approx(given["ess"]["control"], rel=1e-6)
-    numbers = people.select("age", "educ", "re74", "re75").to_numpy().astype(float)
-    ours = standardised_differences(
-        numbers[~treated], weights, numbers[treated], np.std(numbers[treated], axis=0, ddof=1)
-    )
-    theirs = {row["var"]: row["Diff.Adj"] for row in given["balance"]}
-    expected = [-theirs[name] for name in ("age", "educ", "re74", "re75")]
-    np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
 def test_weights_restore_the_balance_that_leaving_destroys():

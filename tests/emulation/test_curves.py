@@ -7,18 +7,7 @@ from analysis.emulation.curves import (
     risk_standard_errors,
     unweighted_path,
 )
-from tests.emulation.golden import golden_numbers, golden_rows
-
-
-def test_the_cumulative_incidence_of_mgus2_equals_r():
-    people = golden_rows("06_competing_risks_mgus2")
-    given = golden_numbers("06_competing_risks_mgus2")["aj_all"]
-    months, ending = people["etime"].to_numpy(), people["ev"].to_numpy()
-    curve, errors = risk_standard_errors(months, ending, int(months.max()))
-    at = np.array(given["time"])
-    np.testing.assert_allclose(curve.risk[at], given["p_pcm"], atol=1e-12)
-    np.testing.assert_allclose(curve.competing_risk[at], given["p_death"], atol=1e-12)
-    np.testing.assert_allclose(errors[at], given["se_pcm"], rtol=1e-6)
+from tests.emulation.golden import golden_rows
 
 
 @pytest.mark.parametrize("file", ["aml.csv", "lung.csv", "data.csv"])

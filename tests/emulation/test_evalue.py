@@ -13,47 +13,7 @@ from analysis.emulation.evalue import (
     e_values,
     e_values_of_difference,
     risks_of_counts,
-    standardised_difference_as_risk_ratio,
 )
-from tests.emulation.golden import golden_numbers
-
-CASE = "14_evalue"
-MEASURE = {
-    "RR": "risk_ratio",
-    "HR_rare": "hazard_ratio_rare",
-    "HR_common": "hazard_ratio_common",
-    "OR_common": "odds_ratio_common",
-}
-
-
-def as_ratio(row):
-    if row["measure"] == "SMD":
-        return standardised_difference_as_risk_ratio(row["est"], (row["hi"] - row["est"]) / 1.96)
-    return as_risk_ratio(MEASURE[row["measure"]], row["est"], row["lo"], row["hi"])
-
-
-def test_the_e_values_of_vanderweele_and_ding():
-    rows = golden_numbers(CASE)["rows"]
-    assert len(rows) == 9
-    for row in rows:
-        ratio = as_ratio(row)
-        assert (ratio.value, ratio.low, ratio.high) == pytest.approx(
-            (row["rr"], row["rr_lo"], row["rr_hi"]), abs=1e-10
-        ), row["id"]
-        values = e_values(ratio)
-        assert values.estimate == pytest.approx(row["evalue_point"], abs=1e-10), row["id"]
-        assert values.limit == pytest.approx(row["evalue_ci"], abs=1e-10), row["id"]
-
-
-def test_bias_factors_and_a_null_that_is_not_one():
-    given = golden_numbers(CASE)
-    factors = given["bias_factor"]
-    for strategy, outcome, factor in zip(
-        factors["RR_EU"], factors["RR_UD"], factors["B"], strict=True
-    ):
-        assert bias_factor(strategy, outcome) == pytest.approx(factor, abs=1e-10)
-    other = given["nonnull"]
-    assert e_value(other["rr"], other["true"]) == pytest.approx(other["evalue"], abs=1e-10)
 
 
 def test_the_risk_difference_of_lung_cancer_and_smoking():

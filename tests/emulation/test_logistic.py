@@ -5,7 +5,6 @@ import pytest
 from analysis.emulation.bootstrap import unit_counts
 from analysis.emulation.design import Category, Quantity, design_matrix
 from analysis.emulation.logistic import Resampling, fit_logistic, probabilities, refit_logistic
-from tests.emulation.golden import golden_numbers, golden_rows
 
 
 def drawn_rows(rows: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
@@ -36,65 +35,6 @@ def test_a_weighted_fit_without_ridge_equals_statsmodels():
     np.testing.assert_allclose(fit.coefficients, theirs.params, atol=1e-9)
     errors = np.sqrt(np.diag(np.linalg.inv(fit.information)))
     np.testing.assert_allclose(errors, theirs.bse, rtol=1e-6)
-
-
-def test_the_propensity_model_of_nhefs_equals_r():
-    people = golden_rows("01_nhefs").drop_nulls("wt82_71")
-    given = golden_numbers("01_nhefs")["computed"]["propensity_model"]
-    design = design_matrix(people, NHEFS_TERMS)
-    fit = fit_logistic(design, (people["qsmk"] == 1).to_numpy())
-    ours = dict(zip(design.names, design.on_original_scale(fit.coefficients), strict=True))
-    # Another reference level of education and exercise only moves the intercept and the levels.
-    for name, theirs in NHEFS_NAMES.items():
-        assert ours[name] == pytest.approx(given["coef"][theirs], rel=1e-6)
-    deviance = -2 * np.sum(
-        np.log(
-            np.where(
-                people["qsmk"].to_numpy() == 1,
-                probabilities(design, fit.coefficients),
-                1 - probabilities(design, fit.coefficients),
-            )
-        )
-    )
-    assert deviance == pytest.approx(given["deviance"], rel=1e-9)
-
-
-NHEFS_TERMS = [
-    Quantity("sex"),
-    Quantity("race"),
-    Quantity("age", degree=2),
-    Category("education"),
-    Quantity("smokeintensity", degree=2),
-    Quantity("smokeyrs", degree=2),
-    Category("exercise"),
-    Category("active"),
-    Quantity("wt71", degree=2),
-]
-NHEFS_NAMES = {
-    "sex": "sex",
-    "race": "race",
-    "age": "age",
-    "age^2": "I(age^2)",
-    "smokeintensity": "smokeintensity",
-    "smokeintensity^2": "I(smokeintensity^2)",
-    "smokeyrs": "smokeyrs",
-    "smokeyrs^2": "I(smokeyrs^2)",
-    "wt71": "wt71",
-    "wt71^2": "I(wt71^2)",
-}
-
-
-def test_the_weighted_difference_of_nhefs_equals_r():
-    people = golden_rows("01_nhefs").drop_nulls("wt82_71")
-    given = golden_numbers("01_nhefs")["computed"]["ipw_means"]
-    treated = (people["qsmk"] == 1).to_numpy()
-    design = design_matrix(people, NHEFS_TERMS)
-    p = probabilities(design, fit_logistic(design, treated).coefficients)
-    gain = people["wt82_71"].to_numpy()
-    weights = np.where(treated, 1 / p, 1 / (1 - p))
-    for arm, key in ((treated, "hajek_1"), (~treated, "hajek_0")):
-        mean = np.average(gain[arm], weights=weights[arm])
-        assert mean == pytest.approx(given[key], rel=1e-8)
 
 
 def test_refits_of_all_resamples_equal_naive_refits():

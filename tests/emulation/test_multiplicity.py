@@ -2,18 +2,6 @@ import numpy as np
 import pytest
 
 from analysis.emulation.multiplicity import benjamini_hochberg, holm
-from tests.emulation.golden import golden_numbers, golden_rows
-
-CASE = "18_reliability_multiplicity"
-
-
-def test_the_fifteen_hypotheses_of_benjamini_and_hochberg():
-    p = golden_rows(CASE, "bh1995_pvalues.csv")["p"].to_numpy()
-    given = golden_numbers(CASE)
-    adjusted = given["p_adjust"]
-    np.testing.assert_allclose(benjamini_hochberg(p), adjusted["BH"], atol=1e-10)
-    np.testing.assert_allclose(holm(p), adjusted["holm"], atol=1e-10)
-    assert int(np.sum(benjamini_hochberg(p) <= 0.05)) == given["bh_rejections_05"]
 
 
 def test_adjusted_values_keep_the_order_of_the_hypotheses():

@@ -1,4 +1,4 @@
-"""Sequences of nested trials: by hand, against R's TrialEmulation, and with a planted truth."""
+"""Sequences of nested trials: by hand, and with a planted truth."""
 
 import numpy as np
 import polars as pl
@@ -8,41 +8,24 @@ from analysis.emulation.arrays import NEVER
 from analysis.emulation.cohort import CENSORED, COMPETING, EVENT, Cohort, HazardRows
 from analysis.emulation.design import Quantity, design_matrix
 from analysis.emulation.emulation import Settings, emulate
-from analysis.emulation.pooled import PooledFit, fit_pooled
+from analysis.emulation.pooled import fit_pooled
 from analysis.emulation.trials import (
     ACTED,
     NOT_ACTED,
-    censoring_factors,
     daily_difference,
     decision_trials,
     entry_periods,
     expand_trials,
     first_actions,
-    fit_trials,
-    person_periods,
-    standardised_trials,
     start_factors,
     start_weights,
-    switch_factors,
     trial_risks,
     trial_weights,
     within_trials,
 )
-from tests.emulation.golden import golden_rows
+from benchmarks.public.trials import as_periods
 
 INFLUENCE = Settings(precision=0.0, intervals="influence")
-
-
-def as_periods(frame: pl.DataFrame, lost: str | None = None):
-    return person_periods(
-        frame,
-        person="id",
-        period="period",
-        treated="treatment",
-        happened="outcome",
-        eligible="eligible",
-        lost=lost,
-    )
 
 
 # Person 7 is eligible until treated (as in Hernan et al. 2008), person 3 all the time.
@@ -99,161 +82,6 @@ def test_rows_that_no_running_trial_covers_tell_nothing_of_switching():
 def test_a_period_given_twice_is_refused():
     with pytest.raises(ValueError, match="two rows for one period"):
         as_periods(pl.concat([DRAWN, DRAWN.head(1)]))
-
-
-# R 4.2.2 with TrialEmulation 0.0.4.9, glm to epsilon 1e-15: estimate and robust error.
-TRIAL_TERMS = [Quantity("trial", degree=2), Quantity("followup", degree=2)]
-FOLLOWED = [Quantity(name) for name in ("x1", "x2", "x3", "x4", "age_s")]
-OTHERS = [Quantity(name) for name in ("x3", "x4")]
-INTENTION = {
-    "assigned": (0.74317679373, 0.46474413426),
-    "followup": (0.31175469476, 0.21487650492),
-    "followup^2": (-0.017639008494, 0.013478381811),
-    "x1": (-0.60223868313, 0.60093871478),
-    "x2": (0.21982386384, 0.41682182057),
-    "x3": (0.35410889089, 0.72462825284),
-    "x4": (1.0048224473, 0.37163387347),
-    "age_s": (0.75790766758, 0.33993333081),
-}
-INTENTION_CENSORED = {
-    "assigned": (1.4186234316, 0.66067792178),
-    "followup": (0.3179318775, 0.24014667701),
-    "followup^2": (-0.022323297745, 0.016177280518),
-    "x2": (0.015605189006, 0.4759145411),
-    "x3": (0.35433076597, 0.7215352011),
-    "x4": (0.93285391234, 0.38881889691),
-    "age_s": (0.47178941504, 0.33549153344),
-}
-AS_TREATED = {
-    "dose": (-0.58440647338, 0.24524307829),
-    "followup": (0.94402235836, 0.31081469981),
-    "followup^2": (-0.050564629286, 0.023636749228),
-    "x3": (0.83914643928, 0.91696441967),
-    "x4": (1.8323294696, 0.44890415595),
-}
-EXAMPLE_INTENTION = {
-    "assigned": (0.23979559581, 0.38208750672),
-    "trial": (-0.0066902011067, 0.0060630333325),
-    "trial^2": (2.0721607546e-05, 1.419957397e-05),
-    "followup": (0.012742740922, 0.0052182479331),
-    "followup^2": (-4.7774272773e-05, 2.40861924e-05),
-    "catvarC": (-0.013828467746, 0.040707605873),
-    "nvarA": (-0.19440860546, 0.070313750723),
-    "nvarB": (0.0075015243999, 0.0025372085224),
-    "nvarC": (-0.037600279833, 0.0087902336711),
-}
-EXAMPLE_PROTOCOL = {
-    "assigned": (0.13344881979, 0.50513840338),
-    "trial": (-0.013147447165, 0.0087009179526),
-    "trial^2": (4.0128509446e-05, 1.7700014851e-05),
-    "followup": (0.01403508365, 0.0076776987702),
-    "followup^2": (1.0438606384e-05, 3.6512923152e-05),
-    "catvarC": (-0.096695830716, 0.080133707189),
-    "nvarA": (-0.023156869522, 0.098851686809),
-    "nvarB": (0.0025462910404, 0.003355176363),
-    "nvarC": (-0.048667563856, 0.011513708574),
-}
-
-
-def assert_as_in_r(fit: PooledFit, theirs: dict[str, tuple[float, float]], tolerance: float):
-    ours = {row["name"]: row for row in fit.table().to_dicts()}
-    for name, (estimate, error) in theirs.items():
-        assert ours[name]["estimate"] == pytest.approx(estimate, abs=tolerance * error), name
-        assert ours[name]["standard_error"] == pytest.approx(error, rel=tolerance), name
-
-
-# In these data no trial after the first two has an event, so that the coefficients of the trial
-# period have no finite value; R stops somewhere. The others agree to what the ridge moves: a
-# millionth of their errors.
-SEPARATED = 1e-6
-
-
-def test_intention_to_treat_as_in_trialemulation():
-    periods = as_periods(golden_rows("09_trial_emulation"))
-    trials = expand_trials(periods)
-    assert trials.height == 1558
-    assert trials.happened.sum() == 14
-    fit = fit_trials(periods, trials, [Quantity("assigned"), *TRIAL_TERMS, *FOLLOWED])
-    assert_as_in_r(fit, INTENTION, SEPARATED)
-
-
-def test_predicted_risks_as_in_trialemulation():
-    """Cumulative incidence if treated less that if not, people of the first trial."""
-    periods = as_periods(golden_rows("09_trial_emulation"))
-    trials = expand_trials(periods)
-    terms = [Quantity("assigned"), *TRIAL_TERMS, *FOLLOWED]
-    untreated, treated = standardised_trials(periods, trials, terms, target=0, followups=10)
-    theirs = [0.004796037159, 0.010984921230, 0.018609491739, 0.027570238461, 0.037615834481]
-    theirs += [0.048367414890, 0.059372526709, 0.070173384465, 0.080369682805, 0.089660630089]
-    # The slope over trials has no finite value, but the first trial's risks do: to what is printed
-    # and the ridge moves.
-    np.testing.assert_allclose(untreated.survival - treated.survival, theirs, atol=1e-8)
-    assert 0.02 < untreated.difference_errors(treated)[-1] < 0.2
-
-
-def test_intention_to_treat_weighted_for_censoring_as_in_trialemulation():
-    periods = as_periods(golden_rows("09_trial_emulation"), lost="censored")
-    trials = expand_trials(periods)
-    factors = censoring_factors(periods, FOLLOWED, OTHERS, pool_numerator=True)
-    weights = trial_weights(trials, factors)
-    # Sums and extremes as in R, to the digits its own fits leave.
-    found = [weights.sum(), weights.min(), weights.max()]
-    np.testing.assert_allclose(found, [1600.89752468, 0.0546074868512, 15.8123312484], rtol=1e-9)
-    terms = [Quantity("assigned"), *TRIAL_TERMS, *FOLLOWED[1:]]
-    assert_as_in_r(
-        fit_trials(periods, trials, terms, weights=weights), INTENTION_CENSORED, SEPARATED
-    )
-
-
-def test_per_protocol_weights_as_in_trialemulation():
-    periods = within_trials(as_periods(golden_rows("09_trial_emulation"), lost="censored"))
-    assert len(periods.person) == 321
-    trials = expand_trials(periods, until_switch=True)
-    assert (trials.height, trials.happened.sum()) == (500, 2)
-    switching = switch_factors(periods, FOLLOWED, OTHERS)
-    alone = trial_weights(trials, switching)
-    found = [alone.sum(), alone.min(), alone.max()]
-    np.testing.assert_allclose(found, [538.952474352, 0.647769882312, 2.41844159821], rtol=1e-9)
-    weights = trial_weights(trials, switching, censoring_factors(periods, FOLLOWED, OTHERS))
-    found = [weights.sum(), weights.min(), weights.max()]
-    np.testing.assert_allclose(found, [449.214940938, 0.22688401841, 2.22807766025], rtol=1e-9)
-
-
-def test_as_treated_as_in_trialemulation():
-    periods = as_periods(golden_rows("09_trial_emulation"))
-    trials = expand_trials(periods)
-    weights = trial_weights(trials, switch_factors(periods, FOLLOWED, OTHERS))
-    found = [weights.sum(), weights.min(), weights.max()]
-    np.testing.assert_allclose(found, [1446.74248283, 0.0310606760226, 11.6224684818], rtol=1e-9)
-    terms = [Quantity("dose"), *TRIAL_TERMS, *OTHERS]
-    assert_as_in_r(fit_trials(periods, trials, terms, weights=weights), AS_TREATED, SEPARATED)
-
-
-EXAMPLE_TERMS = [Quantity(name) for name in ("catvarC", "nvarA", "nvarB", "nvarC")]
-
-
-def test_the_larger_example_as_in_trialemulation():
-    """Everything here is finite, so that both agree to R's own rounding."""
-    periods = as_periods(golden_rows("09_trial_emulation", "trial_example_id_lt_200.csv"))
-    trials = expand_trials(periods)
-    assert (trials.height, trials.happened.sum()) == (740_836, 3475)
-    terms = [Quantity("assigned"), *TRIAL_TERMS, *EXAMPLE_TERMS]
-    fit = fit_trials(periods, trials, terms, precision=0.0)
-    assert_as_in_r(fit, EXAMPLE_INTENTION, 1e-7)
-
-
-def test_the_larger_example_per_protocol_as_in_trialemulation():
-    rows = golden_rows("09_trial_emulation", "trial_example_id_lt_200.csv")
-    periods = within_trials(as_periods(rows))
-    trials = expand_trials(periods, until_switch=True)
-    assert (trials.height, trials.happened.sum()) == (340_414, 1504)
-    switching = switch_factors(periods, EXAMPLE_TERMS, [Quantity("nvarA"), Quantity("nvarB")])
-    weights = trial_weights(trials, switching)
-    found = [weights.sum(), weights.min(), weights.max()]
-    np.testing.assert_allclose(found, [338335.458185, 0.216124429248, 2.80781730777], rtol=1e-9)
-    terms = [Quantity("assigned"), *TRIAL_TERMS, *EXAMPLE_TERMS]
-    fit = fit_trials(periods, trials, terms, weights=weights, precision=0.0)
-    assert_as_in_r(fit, EXAMPLE_PROTOCOL, 1e-7)
 
 
 def drawn_periods(people: int, seed: int, effect: float = 0.0) -> pl.DataFrame:
