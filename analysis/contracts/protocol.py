@@ -57,6 +57,8 @@ FOLLOW_UP_COVARIATES: Final = (
     "day",
 )
 INTERVAL_METHODS: Final = ("bootstrap", "influence", "both")
+INTERVAL_CLUSTERS: Final = ("patient", "clinic")
+MISSING_METHODS: Final = ("indicator", "imputation")
 SMALLEST_COUNT_FLOOR: Final = 11
 ROUNDING_BASE_FLOOR: Final = 5
 LARGEST_PROTOCOL_BYTES: Final = 1_000_000
@@ -171,11 +173,25 @@ class Bootstrap:
 class Intervals:
     """Whether standard errors come from resamples, from influence functions, or from both.
 
-    With both, estimates stand on the resamples and tell the other error as well.
+    With both, estimates stand on the resamples and tell the other error as well. `cluster` is the
+    independent unit: all episodes of a patient, or of a clinic.
     """
 
     method: str = _entry(OneOf(INTERVAL_METHODS))
     negative_controls: str = _entry(OneOf(INTERVAL_METHODS))
+    cluster: str = _entry(OneOf(INTERVAL_CLUSTERS))
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What becomes of missing covariates: a mark beside them, or also values drawn for them.
+
+    With `imputation` the primary contrast is estimated once more, from so many filled tables.
+    """
+
+    method: str = _entry(OneOf(MISSING_METHODS))
+    imputations: int = _entry(Whole(2, 1000))
+    seed: int = _entry(Whole(0, 2**63 - 1))
 
 
 @dataclass(frozen=True)
@@ -255,6 +271,7 @@ class Protocol:
     weights: Weights
     bootstrap: Bootstrap
     intervals: Intervals
+    missing: Missing
     care: Care
     recovery: Recovery
     trials: Trials
@@ -297,6 +314,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "weights": Weights,
     "bootstrap": Bootstrap,
     "intervals": Intervals,
+    "missing": Missing,
     "care": Care,
     "recovery": Recovery,
     "trials": Trials,

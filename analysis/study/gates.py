@@ -16,7 +16,7 @@ from analysis.emulation.arrays import BoolArray, FloatArray
 from analysis.emulation.balance import DayBalance
 from analysis.emulation.cohort import CENSORED
 from analysis.emulation.emulation import Emulation
-from analysis.emulation.intervals import normal_quantile
+from analysis.emulation.intervals import interval_quantile, normal_quantile
 from analysis.study.population import Population
 
 PASSED: Final = "passed"
@@ -175,7 +175,8 @@ def power_gate(emulation: Emulation, strategy: str, comparator: str, gates: Gate
     error = emulation.difference(strategy, comparator).standard_error
     if not error > 0.0:
         return not_evaluated("power", limit, "The risk difference does not vary between resamples.")
-    reach = normal_quantile(emulation.level) + float(ndtri(gates.detectable_power))
+    reach = interval_quantile(emulation.level, emulation.cohort.units)
+    reach += float(ndtri(gates.detectable_power))
     smallest = reach * error
     found = (
         f"The smallest detectable risk difference is {100 * smallest:.1f} points (power "
@@ -240,6 +241,7 @@ def _control_gate(control: ControlEstimate, strategy: str, comparator: str, leve
     limit = normal_quantile(level)
     if control.emulation is None:
         return not_evaluated(gate, limit, control.reason)
+    limit = interval_quantile(level, control.emulation.cohort.units)
     difference = control.emulation.difference(strategy, comparator, level)
     ratio = control.emulation.ratio(strategy, comparator, level)
     if not difference.standard_error > 0.0:

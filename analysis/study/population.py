@@ -27,6 +27,8 @@ BASELINE_CATEGORIES: Final = {
     "clinic": "clinic_id",
     "region": "region",
 }
+PATIENT: Final = "patient"
+CLINIC: Final = "clinic"
 COUNTS: Final = ("prior_episodes", "comorbidity_count")
 
 
@@ -35,8 +37,9 @@ class Population:
     """Episodes in order of `episode_id`; a person of the core is an episode, a unit its patient.
 
     `baseline` holds one column for every covariate of `BASELINE_CATEGORIES` (levels as text), the
-    counts once more as numbers (`<name>_number`), and `first_pain_nrs`; `first_day` the first day
-    of every kind of event (`NEVER` if none).
+    counts once more as numbers (`<name>_number`), `first_pain_nrs` and `clinic_number`;
+    `first_day` the first day of every kind of event (`NEVER` if none). `cluster` says whose
+    episodes depend on one another in intervals, a patient's or a clinic's.
     """
 
     episode_keys: IntArray
@@ -47,6 +50,7 @@ class Population:
     last_known_day: IntArray
     first_day: dict[str, IntArray]
     horizon: int
+    cluster: str = PATIENT
 
     @property
     def episodes(self) -> int:
@@ -86,7 +90,12 @@ class Population:
     def cohort(self, event: str, competing: Sequence[str]) -> Cohort:
         """Return the cohort of the core for this event."""
         last_day, ending = self.ending(event, competing)
-        return Cohort(self.unit, last_day, ending, self.horizon)
+        return Cohort(self._clusters(), last_day, ending, self.horizon)
+
+    def _clusters(self) -> IntArray:
+        if self.cluster == PATIENT:
+            return self.unit
+        return _units(self.baseline["clinic_number"].to_numpy().astype(np.int64))
 
     def day_of(self, kind: str) -> IntArray:
         """Return the first day of this kind of event (people,), `NEVER` if there was none."""
@@ -124,6 +133,7 @@ def study_population(tables: StudyTables, protocol: Protocol) -> Population:
         _whole(joined["last_known_day"], 0),
         {},
         protocol.study.horizon_days,
+        protocol.intervals.cluster,
     )
     population.first_day.update(_first_days(population, tables.first_events))
     return population
@@ -142,9 +152,9 @@ def _first_days(population: Population, first_events: pl.DataFrame) -> dict[str,
     return first_day
 
 
-def _units(patient_keys: IntArray) -> IntArray:
-    """Return patients numbered by their first episode, whatever their keys are."""
-    _, first, inverse = np.unique(patient_keys, return_index=True, return_inverse=True)
+def _units(keys: IntArray) -> IntArray:
+    """Return patients or clinics numbered by their first episode, whatever their keys are."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first, kind="stable")] = np.arange(len(first))
     return rank[inverse]
@@ -165,7 +175,8 @@ def _baseline(episodes: pl.DataFrame) -> pl.DataFrame:
         for name in COUNTS
     ]
     first_pain = episodes["first_pain_nrs"].cast(pl.Float64)
-    return pl.DataFrame([*columns, *numbers, first_pain])
+    clinics = episodes["clinic_id"].cast(pl.String).rank("dense").cast(pl.Int64)
+    return pl.DataFrame([*columns, *numbers, first_pain, clinics.alias("clinic_number")])
 
 
 def _capped(counts: pl.Series, largest: int) -> pl.Series:

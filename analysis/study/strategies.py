@@ -24,7 +24,7 @@ from analysis.emulation.emulation import (
     emulate,
 )
 from analysis.study.models import care_rows, decision_rows, loading_rows, order_rows
-from analysis.study.population import Population
+from analysis.study.population import CLINIC, Population
 from analysis.study.rows import NATURAL, STRICT
 from analysis.study.tables import StudyTables
 
@@ -33,6 +33,8 @@ STAGE_5_COMPLETED: Final = "stage_5_completed"
 EARLY_LOADING: Final = "early_loading"
 # Fewer patients than this make no study; no model of their weights would mean anything.
 FEWEST_PATIENTS: Final = 50
+# With fewer clusters not even Student's distribution tells how far an interval reaches.
+FEWEST_CLINICS: Final = 5
 NO_DECISION: Final = "There is no session at which advancing early was possible."
 
 
@@ -95,6 +97,10 @@ def refuse_if_too_few(population: Population, cohort: Cohort) -> None:
     if population.patients < FEWEST_PATIENTS or cohort.people == 0:
         raise NotEstimableError(
             f"There are fewer than {FEWEST_PATIENTS} patients in the study population."
+        )
+    if population.cluster == CLINIC and cohort.units < FEWEST_CLINICS:
+        raise NotEstimableError(
+            f"There are fewer than {FEWEST_CLINICS} clinics, too few for intervals by clinic."
         )
 
 

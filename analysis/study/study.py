@@ -45,6 +45,7 @@ from analysis.study.hypotheses import (
     answer_verdict,
     answers,
 )
+from analysis.study.imputed import imputed_rows
 from analysis.study.models import balance_terms, follow_up_rows
 from analysis.study.population import Population, study_population
 from analysis.study.rows import (
@@ -109,6 +110,7 @@ class OpenStudy:
     gates: tuple[Gate, ...]
     protocol: Protocol
     answers: tuple[Answer, ...] = ()
+    imputed: tuple[EstimateRow, ...] = ()
 
 
 def _silent(_: str) -> None:
@@ -150,6 +152,7 @@ def open_study(
         (*own_gates, *shared),
         protocol,
         answers(ground, found, balances, own_gates, shared),
+        tuple(imputed_rows(ground, lambda filled: _linear_primary(filled, protocol))),
     )
 
 
@@ -163,7 +166,7 @@ def sealed(study: OpenStudy) -> StudyResult:
     """Return the results that may be written: without numbers where a gate does not pass."""
     primary, gates = study.primary, study.gates
     is_closed = bool(failing(gates))
-    rows = _primary_rows(study)
+    rows = [*_primary_rows(study), *study.imputed]
     if is_closed:
         rows = [row.sealed(sealing_reason(gates)) for row in rows]
     curves = [empty("risk_curves")]
@@ -236,6 +239,12 @@ def _emulation(
         _settings(ground.protocol, intervals),
         progress=progress,
     )
+
+
+def _linear_primary(tables: StudyTables, protocol: Protocol) -> Emulation:
+    """Return the primary emulation of the tables, with influences."""
+    ground = _ground(tables, protocol)
+    return _emulation(ground, _design(ground, (STRICT, NATURAL)), INFLUENCE, _silent)
 
 
 def _all_risks(ground: Ground, design: _Design, primary: Analysis) -> StrategyRisks:

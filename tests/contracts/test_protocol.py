@@ -34,6 +34,8 @@ def test_the_shipped_presets_are_the_studys() -> None:
     assert protocol.disclosure.smallest_count == 11
     assert protocol.intervals.method == "bootstrap"
     assert protocol.intervals.negative_controls == "influence"
+    assert protocol.intervals.cluster == "patient"
+    assert (protocol.missing.method, protocol.missing.imputations) == ("indicator", 5)
 
 
 def test_an_order_says_which_stages_must_be_completed_before_each() -> None:
@@ -100,6 +102,8 @@ def test_the_hash_follows_the_meaning_and_not_the_spelling() -> None:
             "[intervals]\nmethod = 'bootstap'",
             'method does not know "bootstap"; did you mean bootstrap?',
         ),
+        ("[intervals]\ncluster = 'therapist'", 'cluster does not know "therapist"'),
+        ("[missing]\nimputations = 1", "imputations must be from 2 to 1000, found 1"),
         ("[gates]\ndetectable_power = 1.5", "detectable_power must be from 0 to 1, found 1.5"),
         ("[gates]\ndetectable_power = nan", "must be from 0 to 1, found nan"),
         ("[gates]\ndetectable_power = -inf", "must be from 0 to 1, found -inf"),
