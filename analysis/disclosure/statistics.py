@@ -132,7 +132,7 @@ class _Desk:
 
     def _step(self, row: int) -> float:
         steps: dict[str, Callable[[int], float]] = {
-            "share": lambda row: self._share_step(self._count("episodes", row)),
+            "share": lambda row: self._share_step(self._count(self._base, row)),
             "curve": lambda row: self._share_step(self._start(row)),
             "effect": self._effect_step,
             "mean": self._mean_step,
@@ -148,6 +148,11 @@ class _Desk:
         if not denominator:
             return 0.1
         return max(FINEST_SHARE, step_at_least(self.limits.rounding_base / denominator))
+
+    @property
+    def _base(self) -> str:
+        """Return the count that a share is of: episodes, or the first that it rests on."""
+        return "episodes" if "episodes" in self.sheet.columns else self.statistic.rests_on[0]
 
     def _count(self, name: str, row: int) -> float | None:
         count: float | None = self.sheet.columns[name][row]

@@ -29,7 +29,8 @@ class Chart:
     """A picture with its words.
 
     `title` says what is seen, `note` units and how to read it, `spec` is Plotly's data and layout
-    (None when nothing can be drawn, and `missing` says why), `twin` holds the same numbers.
+    (None when nothing can be drawn, and `missing` says why), `twin` holds the same numbers;
+    `source` names the released table that they are from.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Chart:
     missing: str = ""
     height: Height = "medium"
     legend: tuple["LegendEntry", ...] = field(default=())
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,32 @@ def line(x: Sequence[Any], y: Sequence[Any], role: str, **own: Any) -> dict[str,
     }
 
 
+def upright(x: float, role: str = "soft-ink", dash: str = "dot") -> dict[str, Any]:
+    """Return a thin line across the whole height of the drawing."""
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": colour(role), "width": 1, "dash": dash},
+    }
+
+
+def level_line(y: float, role: str = "soft-ink", dash: str = "dot") -> dict[str, Any]:
+    """Return a thin line across the whole width of the drawing."""
+    return {
+        "type": "line",
+        "y0": y,
+        "y1": y,
+        "x0": 0,
+        "x1": 1,
+        "xref": "paper",
+        "line": {"color": colour(role), "width": 1, "dash": dash},
+    }
+
+
 def error_bars(
     values: Sequence[float], low: Sequence[float], high: Sequence[float], role: str
 ) -> Spec:

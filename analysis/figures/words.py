@@ -1,6 +1,7 @@
 """How numbers, stages, domains and indicators are written for readers."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -42,6 +43,22 @@ UNIT_WORDS: Final = {
 SHORT_UNITS: Final = {"{score}": "points", "%": "%", "deg": "\N{DEGREE SIGN}"}
 CHANGE_NAMES: Final = {"important": "an important change", "substantial": "a substantial change"}
 HIDDEN_WORDS: Final = {SUPPRESSED: "hidden", SEALED: "sealed", ABSENT: "none"}
+# What a row's own status says of a number that is not there.
+STATUS_WORDS: Final = {
+    "estimated": "estimated",
+    "sealed": "sealed by the gates",
+    "not_run": "not run",
+    "failed": "failed",
+    "suppressed": "hidden: too few patients",
+    "impossible": "impossible with these data",
+}
+SHORT_STATUS_WORDS: Final = {
+    "sealed": "sealed",
+    "not_run": "not run",
+    "failed": "failed",
+    "suppressed": "hidden",
+    "impossible": "impossible",
+}
 
 
 def spelled(name: str | None) -> str:
@@ -119,18 +136,49 @@ def shows(row: Row | None, *columns: str) -> bool:
 
 def cell(row: Row, column: str, write: Callable[[float], str] = count) -> Cell:
     """Return a released cell for a table; a hidden one says of which kind it is."""
-    kind = status(row, column)
-    if kind == RELEASED:
+    if status(row, column) == RELEASED:
         return Cell(write(row[column]))
+    return _hidden_cell(row, column)
+
+
+def _hidden_cell(row: Row, column: str) -> Cell:
+    """Return why a number is not there; where it is absent, the row's own status says why."""
+    kind = status(row, column)
+    if kind == ABSENT and row.get("status") in SHORT_STATUS_WORDS:
+        told = SHORT_STATUS_WORDS[row["status"]]
+        return Cell(told, {"sealed": SEALED, "hidden": SUPPRESSED}.get(told, ABSENT))
     return Cell(HIDDEN_WORDS[kind], kind)
 
 
 def interval_cell(row: Row, low: str, high: str, write: Callable[[float], str]) -> Cell:
     """Return an interval for a table."""
     if shows(row, low, high):
-        return Cell(f"{write(row[low])} to {write(row[high])}")
-    kind = status(row, low)
-    return Cell(HIDDEN_WORDS.get(kind, "none"), kind)
+        return Cell(span(row[low], row[high], write))
+    return _hidden_cell(row, high if shows(row, low) else low)
+
+
+def span(low: float, high: float, write: Callable[[float], str]) -> str:
+    """Return an interval with its unit told once."""
+    first, last = write(low), write(high)
+    number, _, unit = first.partition(" ")
+    if unit and last.endswith(f" {unit}"):
+        first = number
+    return f"{first} to {last}"
+
+
+def status_words(row: Row) -> str:
+    """Return a row's own status as words."""
+    return STATUS_WORDS.get(row["status"], spelled(row["status"]))
+
+
+def wrapped(words: str, width: int = 20) -> str:
+    """Return a label broken into lines for a drawing."""
+    return "<br>".join(textwrap.wrap(escaped(words), width, break_long_words=True))
+
+
+def escaped(words: str) -> str:
+    """Return words without anything that Plotly would read as markup."""
+    return words.replace("&", "and").replace("<", "(").replace(">", ")")
 
 
 def text(words: object) -> Cell:

@@ -1,12 +1,18 @@
 """Released tables as rows, by unit; a table that is missing is an empty one."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from analysis.contracts.release import ReleasedTable
 from analysis.disclosure import why_no_comparison
 from analysis.figures.words import Row
 from analysis.pages.answers import UnitRows, first
+
+A_CLINIC: Final = "a clinic"
+# How reasons name a level of the covariate clinic.
+CLINIC_LEVEL: Final = re.compile(r"\bclinic(?:_id)?=[^\s,;)]+")
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,9 @@ class Shelf:
 
 
 def fill(released: Mapping[str, ReleasedTable]) -> Shelf:
-    """Return the released tables as rows."""
+    """Return the released tables as rows; what words of the study name a clinic is taken out."""
     tables: dict[str, list[Row]] = {
-        name: list(table.rows.to_dicts()) for name, table in released.items()
+        name: [_unnamed(row) for row in table.rows.to_dicts()] for name, table in released.items()
     }
     summaries = released.get("unit_summaries")
     why = "No clinic was counted." if summaries is None else why_no_comparison(summaries.rows)
@@ -72,3 +78,13 @@ def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
         network_pain=first(beside("responders"), is_pain),
         is_network=kind == "network",
     )
+
+
+def _unnamed(row: dict[str, Any]) -> Row:
+    """Return a row whose subgroup and reason name no clinic: all pages show them."""
+    clinic = row.get("subgroup") if row.get("subgroup_kind") == "clinic" else None
+    reason = row.get("reason")
+    if reason:
+        kept = CLINIC_LEVEL.sub("clinic", reason)
+        row = row | {"reason": kept.replace(clinic, A_CLINIC) if clinic else kept}
+    return row | {"subgroup": A_CLINIC} if clinic else row

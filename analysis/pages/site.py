@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.errors import ReleaseRefusedError
+from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import ReleasedTable, ReleaseFacts
 from analysis.figures.chart import Chart
 from analysis.figures.script import STYLE_HASHES, plotly_script
@@ -29,20 +30,24 @@ POLICY: Final = (
 )
 
 
-def render_site(released: Mapping[str, ReleasedTable], facts: ReleaseFacts) -> dict[str, bytes]:
+def render_site(
+    released: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol
+) -> dict[str, bytes]:
     """Return every file of the site by its path.
 
     `released` comes from the release gate; tables that are missing are treated as empty, and the
-    pages then say so. Reads no clock and no disk but the package's own templates.
+    pages then say so. `protocol` is the one the results were made under. Reads no clock and no
+    disk but the package's own templates.
     """
     _refuse_what_did_not_pass_the_gate(released)
     environment = _environment()
     shelf = fill(released)
     clinics = {name: clinic_file(name) for name in shelf.clinics()}
+    research = research_page(shelf, released, protocol, facts)
     pages = {
         "index.html": _page(environment, "network", facts, "", _network(shelf, clinics)),
         "quality.html": _page(environment, "quality", facts, "", {"page": quality_page(shelf)}),
-        "research.html": _page(environment, "research", facts, "", {"page": research_page(shelf)}),
+        "research.html": _page(environment, "research", facts, "", {"page": research}),
     }
     for name, file in clinics.items():
         shown = {"page": clinic_page(shelf, name)}

@@ -1,23 +1,50 @@
-"""What the research page shows: the verdict, the estimates, and what stands in their way."""
+"""What the research page shows: the answer first, then all that it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.contracts.protocol import Protocol
+from analysis.contracts.release import ReleasedTable, ReleaseFacts
 from analysis.figures import words
-from analysis.figures.chart import Cell, Chart
-from analysis.figures.study import (
-    balance_chart,
-    curve_chart,
-    forest_chart,
-    slope_chart,
-    strategy_name,
-    write_effect,
-)
+from analysis.figures.measures import analysis_name
+from analysis.figures.slopes import slope_chart
 from analysis.figures.words import Row, shows
+from analysis.pages.blocks import Charts, Checklists, Points, Section, Text, Words, missing
+from analysis.pages.designs import (
+    PRIMARY,
+    balance_section,
+    gates_section,
+    of_primary,
+    people_section,
+    positivity_section,
+    trial_section,
+    weights_section,
+)
+from analysis.pages.doubts import (
+    certificate_section,
+    sensitivity_section,
+    specifications_section,
+)
+from analysis.pages.effects import (
+    clinics_section,
+    estimates_section,
+    hypotheses_section,
+    risk_section,
+    secondary_section,
+    subgroups_section,
+    trials_section,
+)
 from analysis.pages.shelf import Shelf
+from analysis.reporting import (
+    CHECKLISTS,
+    checklist,
+    methods,
+    references_in,
+    study_facts,
+    target_trial,
+)
 
-PRIMARY: Final = "primary"
 HYPOTHESES: Final = {
     "completion": "moving on only after the current stage's exit is met lowers re-injury",
     "order": "working the stages in order lowers re-injury",
@@ -30,88 +57,105 @@ VERDICT_CLASSES: Final = {
     "compatible with higher re-injury": "higher",
     "cannot be estimated from these data": "sealed",
 }
-STATUS_WORDS: Final = {
-    "estimated": "estimated",
-    "sealed": "sealed by the gates",
-    "not_run": "not run",
-    "failed": "failed",
-    "suppressed": "hidden: too few patients",
-    "impossible": "impossible with these data",
+STANDING_WORDS: Final = {
+    "registered": "The protocol was registered before these data were looked at.",
+    "exploratory": "Exploratory: the protocol was changed, or the data were looked at, after it "
+    "was registered.",
+    "not registered": "The protocol is not registered, so the analysis could have been chosen "
+    "after the fact.",
 }
+NO_STANDING: Final = "Whether the protocol was registered beforehand is not recorded."
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an analysis concludes, in the study's own words."""
+    """What an analysis concludes, in the study's own words, and how much weight it carries."""
 
     analysis: str
     name: str
+    meaning: str
     words: str
     reason: str
+    standing: str
+    standing_words: str
     style: str
 
 
 @dataclass(frozen=True)
 class ResearchPage:
-    """Everything the research page shows."""
+    """The answer of the first screen, and the sections below it."""
 
     verdicts: Sequence[Verdict]
     summary: str
-    curves: Chart
-    forests: Sequence[Chart]
-    estimates: Sequence[tuple[Cell, ...]]
-    gates: Sequence[tuple[Cell, ...]]
     failed_gates: Sequence[str]
-    balance: Chart
-    attrition: Sequence[tuple[Cell, ...]]
-    slopes: Sequence[Chart]
-    not_run: Sequence[str]
+    sections: Sequence[Section]
 
 
-def research_page(shelf: Shelf) -> ResearchPage:
+def research_page(
+    shelf: Shelf, released: Mapping[str, ReleasedTable], protocol: Protocol, facts: ReleaseFacts
+) -> ResearchPage:
     """Return the study as far as it is released."""
-    estimates = shelf.rows("estimates")
-    gates = shelf.rows("gates")
+    own_gates = of_primary(shelf.rows("gates"))
     return ResearchPage(
         verdicts=_verdicts(shelf.rows("verdicts")),
-        summary=_summary(estimates),
-        curves=curve_chart(_of_primary(shelf.rows("risk_curves"))),
-        forests=_forests(estimates),
-        estimates=[_estimate_cells(row) for row in estimates if row["status"] != "not_run"],
-        gates=[_gate_cells(row) for row in gates],
-        failed_gates=[words.spelled(row["gate"]) for row in gates if row["status"] != "passed"],
-        balance=balance_chart(shelf.rows("balance"), _threshold(gates)),
-        attrition=[
-            (words.text(row["reason"]), words.cell(row, "episodes_left"))
-            for row in sorted(shelf.rows("attrition"), key=lambda row: int(row["step"]))
-        ],
-        slopes=_slopes(shelf.rows("trajectory_models")),
-        not_run=_not_run(shelf, estimates),
+        summary=_summary(shelf.rows("estimates")),
+        failed_gates=[words.spelled(row["gate"]) for row in own_gates if row["status"] != "passed"],
+        sections=(
+            trial_section(protocol),
+            people_section(shelf),
+            gates_section(shelf),
+            risk_section(shelf),
+            hypotheses_section(shelf),
+            positivity_section(shelf, protocol),
+            weights_section(shelf),
+            balance_section(shelf, protocol),
+            subgroups_section(shelf),
+            clinics_section(shelf),
+            secondary_section(shelf),
+            trials_section(shelf),
+            sensitivity_section(shelf),
+            specifications_section(shelf),
+            certificate_section(shelf),
+            _slopes_section(shelf),
+            estimates_section(shelf),
+            _not_run_section(shelf),
+            *_report_sections(released, protocol, facts),
+        ),
     )
-
-
-def _of_primary(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["analysis"] == PRIMARY]
 
 
 def _verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Return the verdicts, the primary analysis' first."""
     if not rows:
         not_estimated = "cannot be estimated from these data"
-        return [_verdict(PRIMARY, not_estimated, "The analysis was not run.")]
+        return [_verdict(PRIMARY, not_estimated, "The analysis was not run.", None)]
     ordered = sorted(rows, key=lambda row: str(row["analysis"]) != PRIMARY)
-    return [_verdict(row["analysis"], row["verdict"], row["reason"] or "") for row in ordered]
+    return [
+        _verdict(row["analysis"], row["verdict"], row["reason"] or "", row["standing"])
+        for row in ordered
+    ]
 
 
-def _verdict(analysis: str, verdict: str, reason: str) -> Verdict:
-    return Verdict(analysis, words.spelled(analysis), verdict, reason, VERDICT_CLASSES[verdict])
+def _verdict(analysis: str, verdict: str, reason: str, standing: str | None) -> Verdict:
+    return Verdict(
+        analysis,
+        analysis_name(analysis),
+        HYPOTHESES["completion" if analysis == PRIMARY else analysis]
+        if analysis in {PRIMARY, *HYPOTHESES}
+        else "",
+        verdict,
+        reason,
+        standing or "",
+        STANDING_WORDS.get(standing or "", NO_STANDING),
+        VERDICT_CLASSES[verdict],
+    )
 
 
 def _summary(estimates: Sequence[Row]) -> str:
     """Return the primary estimate as a sentence, or an empty text when it is not shown."""
     wanted = {
         (row["strategy"], row["measure"]): row
-        for row in _of_primary(estimates)
+        for row in of_primary(estimates)
         if shows(row, "value") and not row["is_biased_comparison"]
     }
     strict, natural = wanted.get(("strict", "risk")), wanted.get(("natural", "risk"))
@@ -127,72 +171,40 @@ def _summary(estimates: Sequence[Row]) -> str:
     )
     if not shows(difference, "low", "high"):
         return f"{told}."
-    low, high = words.points(difference["low"]), words.points(difference["high"])
-    return f"{told} (95% interval {low} to {high})."
+    interval = words.span(difference["low"], difference["high"], words.points)
+    return f"{told} (95% interval {interval})."
 
 
-def _forests(estimates: Sequence[Row]) -> list[Chart]:
-    contrasts = [row for row in estimates if row["comparator"] and _is_main(row)]
-    measures = dict.fromkeys(row["measure"] for row in contrasts if row["measure"])
-    return [forest_chart(contrasts, measure) for measure in measures]
-
-
-def _is_main(row: Row) -> bool:
-    return bool(row["analysis"] == PRIMARY or row["is_biased_comparison"])
-
-
-def _estimate_cells(row: Row) -> tuple[Cell, ...]:
-    write = write_effect(row["measure"] or "")
-    name = strategy_name(row["strategy"])
-    contrast = f"{name} against {strategy_name(row['comparator'])}" if row["comparator"] else name
-    kind = "biased comparison" if row["is_biased_comparison"] else words.spelled(row["estimator"])
-    is_told_elsewhere = row["status"] in {"estimated", "sealed"}
-    reason = "" if is_told_elsewhere or not row["reason"] else f"; {row['reason']}"
-    return (
-        words.text(words.spelled(row["analysis"])),
-        words.text(contrast),
-        words.text(kind),
-        words.text(words.spelled(row["measure"])),
-        words.cell(row, "value", write),
-        words.interval_cell(row, "low", "high", write),
-        words.cell(row, "episodes"),
-        words.text(_status_words(row) + reason),
-    )
-
-
-def _gate_cells(row: Row) -> tuple[Cell, ...]:
-    threshold = row["threshold"]
-    status = words.spelled(row["status"])
-    return (
-        words.text(words.spelled(row["gate"])),
-        words.cell(row, "value", words.decimal),
-        Cell("" if threshold is None else words.decimal(threshold)),
-        Cell(status, "passed" if row["status"] == "passed" else "failed"),
-        words.text(row["reason"]),
-    )
-
-
-def _status_words(row: Row) -> str:
-    return STATUS_WORDS.get(row["status"], words.spelled(row["status"]))
-
-
-def _threshold(gates: Sequence[Row]) -> float | None:
-    balance = (row["threshold"] for row in gates if row["gate"].startswith("balance"))
-    return next((float(limit) for limit in balance if limit is not None), None)
-
-
-def _slopes(rows: Sequence[Row]) -> list[Chart]:
+def _slopes_section(shelf: Shelf) -> Section:
+    rows = shelf.rows("trajectory_models")
     domains = [
         domain for domain in words.DOMAIN_NAMES if any(row["domain"] == domain for row in rows)
     ]
-    return [
+    charts = tuple(
         slope_chart(domain, [row for row in rows if row["domain"] == domain]) for domain in domains
-    ]
+    )
+    return Section(
+        "slopes",
+        "Change per week by stage",
+        "Descriptive: people enter and leave a stage as they change.",
+        (Charts(charts) if charts else missing("No model of a domain's course was estimated."),),
+    )
 
 
-def _not_run(shelf: Shelf, estimates: Sequence[Row]) -> list[str]:
+def _not_run_section(shelf: Shelf) -> Section:
+    told = tuple(_not_run(shelf))
+    return Section(
+        "notrun",
+        "Not run, failed or impossible",
+        "Everything that was planned and has no number, with the reason.",
+        (Points(told) if told else Words(("Everything that was planned was run.",)),),
+    )
+
+
+def _not_run(shelf: Shelf) -> list[str]:
+    estimates = shelf.rows("estimates")
     told = [
-        f"{words.spelled(row['analysis'])}: {_status_words(row)}"
+        f"{analysis_name(row['analysis'])}{_of_part(row)}: {words.status_words(row)}"
         + (f" ({row['reason']})" if row["reason"] else "")
         for row in estimates
         if row["status"] in {"not_run", "failed", "impossible", "suppressed"}
@@ -208,3 +220,42 @@ def _not_run(shelf: Shelf, estimates: Sequence[Row]) -> list[str]:
         for row in shelf.rows("trajectory_gaps")
     ]
     return list(dict.fromkeys(told))
+
+
+def _of_part(row: Row) -> str:
+    """Return the subgroup in words; a clinic is not named."""
+    if not row["subgroup"]:
+        return ""
+    if row["subgroup_kind"] == "clinic":
+        return ", a clinic"
+    return f", {words.spelled(row['subgroup']).lower()}"
+
+
+def _report_sections(
+    released: Mapping[str, ReleasedTable], protocol: Protocol, facts: ReleaseFacts
+) -> tuple[Section, Section]:
+    found = study_facts(released)
+    passages = methods(protocol, facts, found)
+    table = target_trial(protocol)
+    texts = [text for passage in passages for text in passage.paragraphs]
+    texts += [text for row in table for text in (row.target, row.emulation)]
+    items = checklist(protocol, facts, found)
+    by_statement = tuple(
+        (name, tuple(item for item in items if item.statement == name)) for name in CHECKLISTS
+    )
+    return (
+        Section(
+            "methods",
+            "Methods, in words",
+            "For a paper or a protocol, filled from this release. As a file of the release: "
+            "report/methods.md.",
+            (Text(passages, references_in(texts)),),
+        ),
+        Section(
+            "checklists",
+            "Reporting checklists",
+            "What software can fill is filled; the rest is marked for a person. The words of the "
+            "items are ours, the statements are the reference. As a file: report/checklists.csv.",
+            (Checklists(by_statement),),
+        ),
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import ReleasedTable, ReleaseFacts
@@ -13,6 +13,9 @@ from pipelines.warehouse.connection import connect, read_frame
 
 if TYPE_CHECKING:
     import polars as pl
+
+METHODS_FILE: Final = "report/methods.md"
+CHECKLISTS_FILE: Final = "report/checklists.csv"
 
 
 def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) -> dict[str, bytes]:
@@ -24,11 +27,24 @@ def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) 
     from analysis.pages import render_site
 
     tables = release_tables(read_results(building), protocol.disclosure)
-    pages = render_site(tables, _facts(building, inputs, protocol))
+    facts = _facts(building, inputs, protocol)
+    pages = render_site(tables, facts, protocol)
     return {
         **{f"{PAGES}/{name}": content for name, content in pages.items()},
         **dict(_table_files(tables)),
+        **dict(_report_files(tables, facts, protocol)),
     }
+
+
+def _report_files(
+    tables: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the methods text and the reporting checklists, filled from released tables only."""
+    from analysis.reporting import checklist, checklists_csv, methods_markdown, study_facts
+
+    found = study_facts(tables)
+    yield METHODS_FILE, methods_markdown(protocol, facts, found).encode()
+    yield CHECKLISTS_FILE, checklists_csv(checklist(protocol, facts, found)).encode()
 
 
 def _table_files(tables: Mapping[str, ReleasedTable]) -> Iterator[tuple[str, bytes]]:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from analysis.contracts.protocol import Disclosure
+from analysis.contracts.protocol import Disclosure, load_protocol
 from analysis.contracts.release import ReleaseFacts
 from analysis.contracts.results import CLINIC, NETWORK, RESULT_TABLES, conform, empty
+from tests.pages import research_rows
 
 DISCLOSURE = Disclosure(smallest_count=11, rounding_base=5)
 FACTS = ReleaseFacts(
@@ -25,6 +26,7 @@ FACTS = ReleaseFacts(
     rounding_base=5,
     is_synthetic=True,
 )
+PROTOCOL = load_protocol()
 UNITS = {"pain": "{score}", "flexibility": "%", "strength": "%", "endurance": "%"}
 STARTS = {"pain": 6.2, "flexibility": 61.0, "strength": 55.0, "endurance": 48.0}
 GAINS = {"pain": -0.9, "flexibility": 7.0, "strength": 8.0, "endurance": 9.0}
@@ -48,7 +50,7 @@ def results(
     network = {name: add_up(name, rows) + rows for name, rows in tables.items()}
     made = {name: conform(name, pl.DataFrame(rows)) for name, rows in network.items() if rows}
     total = sum(size for _, size in clinics)
-    study = study_tables(draw, total) if total else {}
+    study = study_tables(draw, total, clinics) if total else {}
     return {name: empty(name) for name in RESULT_TABLES} | made | study
 
 
@@ -235,26 +237,45 @@ def network_row(table: str, group: Rows) -> dict[str, Any]:
     return row | limits(row) if table == "quality_points" else row
 
 
-def study_tables(draw: np.random.Generator, episodes: int) -> dict[str, pl.DataFrame]:
+def study_tables(
+    draw: np.random.Generator, episodes: int, clinics: Sequence[tuple[str, int]]
+) -> dict[str, pl.DataFrame]:
+    names = [name for name, _ in clinics]
     tables: dict[str, Rows] = {
-        "estimates": estimates(episodes),
+        "estimates": [
+            *estimates(episodes),
+            *research_rows.further_estimates(draw, episodes, names),
+        ],
         "risk_curves": curves(episodes),
         "gates": gates(),
-        "verdicts": [
-            {
-                "analysis": "primary",
-                "verdict": "compatible with lower re-injury",
-                "reason": "the interval of the risk difference lies below zero",
-            }
-        ],
+        "verdicts": verdicts(),
         "balance": balance(draw),
         "trajectory_models": slopes(episodes),
         "attrition": attrition(episodes),
+        "weights": research_rows.weights(episodes),
+        "positivity": research_rows.positivity(draw, clinics),
+        "sensitivity": research_rows.sensitivity(),
+        "negative_exposures": research_rows.negative_exposures(draw),
+        "specification_curve": research_rows.specification_curve(draw, episodes),
+        "certificate": research_rows.certificate(),
     }
     return {
         name: conform(name, pl.DataFrame(rows, infer_schema_length=None))
         for name, rows in tables.items()
     }
+
+
+def verdicts() -> Rows:
+    told = (
+        ("primary", "compatible with lower re-injury", "the interval lies below zero"),
+        ("order", "no clear difference", "the interval covers zero"),
+        ("endurance", "no clear difference", "the interval covers zero"),
+        ("specificity", "cannot be estimated from these data", "orders differ too little"),
+    )
+    return [
+        {"analysis": analysis, "verdict": verdict, "reason": reason, "standing": "registered"}
+        for analysis, verdict, reason in told
+    ]
 
 
 def estimates(episodes: int) -> Rows:
@@ -270,7 +291,11 @@ def estimates(episodes: int) -> Rows:
         "strategy": "strict",
         "is_biased_comparison": False,
     }
-    raw = shared | {"is_biased_comparison": True, "estimator": "raw", "analysis": "biased"}
+    raw = shared | {
+        "is_biased_comparison": True,
+        "estimator": "aalen_johansen",
+        "analysis": "biased_comparison",
+    }
     hurt = int(episodes * 0.16)
     return [
         designed | effect(None, "risk", 0.1583, 0.1402, 0.1771, hurt // 2),
@@ -290,8 +315,8 @@ def estimates(episodes: int) -> Rows:
         | {"strategy": "never_violated"}
         | effect("ever_violated", "risk_ratio", 1.29, 1.12, 1.49, hurt),
         shared
-        | {"analysis": "endurance", "hypothesis": "endurance", "strategy": "finish_stage_5"}
-        | {"status": "not_run", "reason": "this analysis is not built yet"}
+        | {"analysis": "by_side", "strategy": "strict", "measure": "risk_difference"}
+        | {"status": "not_run", "reason": "the side is not recorded"}
         | {"is_biased_comparison": False},
     ]
 
@@ -419,28 +444,38 @@ def attrition(episodes: int) -> Rows:
 
 def sealed(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Return the tables as a study leaves them when its overlap gate fails."""
-    numbers = ("value", "low", "high", "standard_error")
+    told = "the gate overlap_effective failed"
+    numbers = ("value", "low", "high")
+    taken = {
+        "estimates": (*numbers, "standard_error", "events"),
+        "sensitivity": numbers,
+        "specification_curve": (*numbers, "events"),
+    }
+    failed = pl.col("gate") == "overlap_effective"
+    return (
+        tables
+        | {name: without(tables[name], columns, told) for name, columns in taken.items()}
+        | {
+            "risk_curves": empty("risk_curves"),
+            "gates": tables["gates"].with_columns(
+                status=pl.when(failed).then(pl.lit("failed")).otherwise("status"),
+                value=pl.when(failed).then(0.0312).otherwise("value"),
+            ),
+            "verdicts": tables["verdicts"].with_columns(
+                verdict=pl.lit("cannot be estimated from these data"),
+                reason=pl.lit("gate overlap_effective failed: 0.0312 where 0.1 is needed"),
+            ),
+        }
+    )
+
+
+def without(rows: pl.DataFrame, columns: Sequence[str], reason: str) -> pl.DataFrame:
+    """Return the rows with what was estimated taken away, but for the negative controls."""
     is_run = pl.col("status") == "estimated"
-    estimates_sealed = tables["estimates"].with_columns(
-        *(pl.lit(None, pl.Float64).alias(name) for name in numbers),
-        reason=pl.when(is_run)
-        .then(pl.lit("the gate overlap_effective failed"))
-        .otherwise("reason"),
+    if "analysis" in rows.columns:
+        is_run &= ~pl.col("analysis").str.starts_with("negative_control")
+    return rows.with_columns(
+        *(pl.when(is_run).then(None).otherwise(pl.col(name)).alias(name) for name in columns),
+        reason=pl.when(is_run).then(pl.lit(reason)).otherwise("reason"),
         status=pl.when(is_run).then(pl.lit("sealed")).otherwise("status"),
     )
-    failed = pl.col("gate") == "overlap_effective"
-    return tables | {
-        "estimates": estimates_sealed,
-        "risk_curves": empty("risk_curves"),
-        "gates": tables["gates"].with_columns(
-            status=pl.when(failed).then(pl.lit("failed")).otherwise("status"),
-            value=pl.when(failed).then(0.0312).otherwise("value"),
-        ),
-        "verdicts": pl.DataFrame(
-            {
-                "analysis": ["primary"],
-                "verdict": ["cannot be estimated from these data"],
-                "reason": ["gate overlap_effective failed: 0.0312 where at least 0.1 is needed"],
-            }
-        ),
-    }

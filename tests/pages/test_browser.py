@@ -9,7 +9,7 @@ import pytest
 
 from analysis.disclosure import release_tables
 from analysis.pages import render_site
-from tests.pages.plausible import DISCLOSURE, FACTS, results, sealed
+from tests.pages.plausible import DISCLOSURE, FACTS, PROTOCOL, results, sealed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,7 +60,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("site")
     days = {"plain": results(), "sealed": sealed(results())}
     for day, tables in days.items():
-        for path, content in render_site(release_tables(tables, DISCLOSURE), FACTS).items():
+        for path, content in render_site(
+            release_tables(tables, DISCLOSURE), FACTS, PROTOCOL
+        ).items():
             (home / day / path).parent.mkdir(parents=True, exist_ok=True)
             (home / day / path).write_bytes(content)
     return home

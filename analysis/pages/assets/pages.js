@@ -6,8 +6,25 @@
   const drawings = [...document.querySelectorAll(".drawing")];
   const drawn = new Set();
   let library = null;
+  let closed = [];
   root.classList.add("js");
   document.querySelectorAll("details.twin").forEach((twin) => { twin.open = false; });
+  // On a phone a long page begins as the list of its parts; a link to a part opens it.
+  const parts = [...document.querySelectorAll(".part > details")];
+  const folds = [...document.querySelectorAll("details.fold")];
+  const isPhone = matchMedia("(max-width: 699px)").matches;
+  if (isPhone) {
+    [...parts, ...document.querySelectorAll(".contents details")].forEach((one) => { one.open = false; });
+  }
+  function openTarget() {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const part = target && target.closest(".part");
+    if (!part) return;
+    part.querySelector("details").open = true;
+    part.scrollIntoView();
+  }
+  openTarget();
+  window.addEventListener("hashchange", openTarget);
   drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
 
   function load() {
@@ -68,10 +85,13 @@
   }
   window.addEventListener("beforeprint", () => {
     root.classList.add("printing");
+    closed = [...parts, ...folds].filter((one) => !one.open);
+    closed.forEach((one) => { one.open = true; });
     if (window.Plotly) drawings.forEach(draw);
   });
   window.addEventListener("afterprint", () => {
     root.classList.remove("printing");
+    closed.forEach((one) => { one.open = false; });
     drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
     drawn.forEach(draw);
   });

@@ -1,0 +1,114 @@
+"""Sections of distrust: sensitivity, permuted orders, specification curve, certificate."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from analysis.figures import words
+from analysis.figures.certificate import (
+    NOT_RUN,
+    certificate_chart,
+    certificate_table,
+    is_share,
+    scenario_name,
+)
+from analysis.figures.gaps import why_empty
+from analysis.figures.permutations import permuted_funnel
+from analysis.figures.sensitivity import (
+    immortal_chart,
+    positive_chart,
+    readings,
+    sensitivity_table,
+)
+from analysis.figures.specifications import specification_chart
+from analysis.figures.words import Row
+from analysis.pages.blocks import Block, Charts, Points, Section, missing, table
+from analysis.pages.effects import primary_contrast
+from analysis.pages.shelf import Shelf
+
+MET: Final = ("met", "passed", "reached")
+CERTIFIED: Final = ("coverage", "bias")
+# Coverage of a 95% interval that a thousand registries cannot tell from 95%.
+COVERAGE_GOAL: Final = (0.935, 0.965)
+
+
+def sensitivity_section(shelf: Shelf) -> Section:
+    """Return what would have to be true for the answer to be wrong."""
+    rows = shelf.rows("sensitivity")
+    own = primary_contrast(shelf.rows("estimates"))
+    funnel = permuted_funnel(shelf.rows("negative_exposures"), own)
+    blocks: list[Block] = []
+    if rows:
+        blocks.append(Points(readings(rows)))
+        blocks.append(Charts((funnel, positive_chart(rows))))
+        blocks.append(Charts((immortal_chart(rows),)))
+        told = sensitivity_table(rows)
+        blocks.append(table("Every number of it", told, "results/sensitivity", is_folded=True))
+    else:
+        blocks.append(missing(why_empty("The sensitivity analysis", [])))
+        blocks.append(Charts((funnel,)))
+    return Section(
+        "sensitivity",
+        "What would have to be true for this to be wrong",
+        "Arguments against the answer. A naive figure in it is a biased comparison, told only so "
+        "that its distance to the designed estimate can be seen.",
+        tuple(blocks),
+    )
+
+
+def specifications_section(shelf: Shelf) -> Section:
+    """Return the primary contrast under every choice that could have been made."""
+    return Section(
+        "specifications",
+        "Every choice that could have been made",
+        "The primary contrast over definitions of completion, orders, horizons, adjustments, "
+        "follow-up and cuts of the weights (Simonsohn et al. 2020). One was registered beforehand.",
+        (Charts((specification_chart(shelf.rows("specification_curve")),)),),
+    )
+
+
+def certificate_section(shelf: Shelf) -> Section:
+    """Return how the estimator did on simulated registries shaped like these records."""
+    rows = [row for row in shelf.rows("certificate") if row["status"] != "not_run"]
+    blocks: list[Block] = []
+    if rows:
+        shown = [name for name in CERTIFIED if any(row["measure"] == name for row in rows)]
+        charts = tuple(
+            certificate_chart(rows, name, COVERAGE_GOAL if name == "coverage" else ())
+            for name in shown
+        )
+        blocks += [Charts(charts)] if charts else []
+        blocks.append(Points(_lines(rows)))
+        caption = "The certificate: every measure by planted truth"
+        source = "results/certificate"
+        blocks.append(table(caption, certificate_table(rows), source, is_folded=True))
+    else:
+        blocks.append(missing(NOT_RUN))
+    return Section(
+        "certificate",
+        "Calibration certificate",
+        "The whole estimator, gates included, run on simulated registries shaped like these "
+        "records, with a planted truth (Morris et al. 2019). Errors of the simulation itself are "
+        "Monte Carlo errors.",
+        tuple(blocks),
+    )
+
+
+def _lines(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return how many goals were met, and each that was not."""
+    judged = [row for row in rows if row["goal"] and row["value"] is not None]
+    if not judged:
+        return ("No goal was set for any measure.",)
+    missed = [row for row in judged if row["status"] not in MET]
+    told = [f"{len(judged) - len(missed)} of {len(judged)} goals were met."]
+    told += [
+        f"{scenario_name(row['scenario']).capitalize()}, {words.spelled(row['measure']).lower()}: "
+        f"{_value(row)}, goal {row['goal']}: {words.spelled(row['status']).lower()}."
+        for row in missed
+    ]
+    return tuple(told)
+
+
+def _value(row: Row) -> str:
+    if is_share(row["measure"]):
+        return words.percent(row["value"])
+    return words.signed(f"{row['value']:.3g}")

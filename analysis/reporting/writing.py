@@ -1,0 +1,39 @@
+"""How numbers and lists are written in running text."""
+
+from collections.abc import Sequence
+from typing import Final
+
+MINUS: Final = "\N{MINUS SIGN}"
+NAMES: Final = {
+    "reinjury": "re-injury",
+    "other_region": "a complaint of another region",
+    "unrelated_illness": "an unrelated illness",
+}
+
+
+def count(number: float) -> str:
+    """Return a count with thin spaces between thousands."""
+    return f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(share: float) -> str:
+    """Return a share (0 to 1) as per cent, with one decimal at most."""
+    return f"{round(share * 100, 1):g}%".replace("-", MINUS)
+
+
+def points(share: float) -> str:
+    """Return a difference of shares as percentage points, with its sign."""
+    return f"{round(share * 100, 1):+g} points".replace("-", MINUS)
+
+
+def spelled(name: str) -> str:
+    """Return an identifier as words."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def listed(names: Sequence[str], joint: str = "and") -> str:
+    """Return names as a list in a sentence; "none" when there are none."""
+    told = [spelled(name) for name in names]
+    if not told:
+        return "none"
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} {joint} {told[-1]}"
