@@ -2,9 +2,10 @@
 
 Each specification is one choice of every kind: what counts as leaving the strategy, which order,
 the day until which risk is counted, what the models know, whether follow-up is weighted, and where
-weights are cut (Simonsohn, Simmons and Nelson 2020). Models are fitted once for every definition,
-order and adjustment; horizons, cuts and follow-up reuse them. Errors are of influences that carry
-the models' estimation, in every row.
+weights are cut (Simonsohn, Simmons and Nelson 2020). Models of staying are fitted once for every
+definition, order and adjustment, the model of follow-up (the primary's, whatever the order) once
+for every adjustment; horizons, cuts and weighting of follow-up reuse them. Errors are of influences
+that carry the models' estimation, in every row.
 
 `strict` is left at the first violation. `one_session_grace` lets a violation count from the next
 session on: the strategy is left there, and those who stay are weighted there. `without_clinic`
@@ -48,9 +49,9 @@ from analysis.scrutiny.rows import (
     impossible,
     not_run,
 )
-from analysis.study.models import decision_rows, follow_up_rows
-from analysis.study.population import study_population
 from analysis.study.rows import ESTIMATED, IMPOSSIBLE, NATURAL, NOT_RUN, SEALED, STRICT, framed
+from analysis.study.strategies import Ground as StudyGround
+from analysis.study.strategies import make_strategy, strict_name
 from analysis.study.study import BALANCE_DAYS
 
 WITH_GRACE: Final = "one_session_grace"
@@ -242,141 +243,132 @@ class _Defined:
     """A strategy under one definition, the full model of staying with it, or why there is none."""
 
     name: str
-    strategy: Strategy
-    rows: HazardRows
+    strategy: Strategy | None
     staying: CarriedModel | None
     reason: str
 
 
 @dataclass(frozen=True)
-class _Order:
-    """The primary cohort under one order: its contacts, and its strategies by definition."""
+class _Followed:
+    """Follow-up under one adjustment, and the risks with stages as usually chosen.
 
-    name: str
-    follow_up: HazardRows
-    defined: tuple[_Defined, ...]
+    `natural` is by weighting of follow-up and cut. No order changes them.
+    """
+
+    model: CarriedModel
+    natural: dict[tuple[str, float], ArmRisks]
 
 
 def _evaluated(
     ground: Ground, wanted: Sequence[Specification]
 ) -> Iterator[tuple[Specification, SpecificationRow]]:
     """Yield every specification with its row, in the order in which models are shared."""
+    followed: dict[str, _Followed | str] = {}
+    for adjustment in dict.fromkeys(each.adjustment for each in wanted):
+        try:
+            followed[adjustment] = _followed(ground, adjustment, wanted)
+        except NotEstimableError as refusal:
+            followed[adjustment] = str(refusal)
     sessions = session_courses(ground.tables, ground.population)
-    definitions = list(dict.fromkeys(each.definition for each in wanted))
     for order_name in dict.fromkeys(each.order_name for each in wanted):
-        order = _order(ground, order_name, definitions, sessions)
-        for adjustment in dict.fromkeys(each.adjustment for each in wanted):
-            own = [
-                each
-                for each in wanted
-                if (each.order_name, each.adjustment) == (order_name, adjustment)
-            ]
-            yield from _with_adjustment(ground, order, adjustment, own)
+        own = [each for each in wanted if each.order_name == order_name]
+        definitions = list(dict.fromkeys(each.definition for each in own))
+        for defined in _strategies(ground, order_name, definitions, sessions):
+            for adjustment, being_followed in followed.items():
+                mine = [
+                    each
+                    for each in own
+                    if (each.definition, each.adjustment) == (defined.name, adjustment)
+                ]
+                yield from _with_adjustment(ground, defined, being_followed, mine)
 
 
-def _order(ground: Ground, name: str, definitions: Sequence[str], sessions: Courses) -> _Order:
-    protocol, arms = ground.protocol, ground.arms
-    population, rows, follow_up = ground.population, arms.decisions, arms.follow_up
-    if name != protocol.study.primary_order:
-        own = replace(protocol, study=replace(protocol.study, primary_order=name))
-        population = study_population(ground.tables, own)
-        rows = decision_rows(ground.tables, population, arms.cohort, own)
-        follow_up = follow_up_rows(ground.tables, population, arms.cohort, own)
-    defined = []
+def _strategies(
+    ground: Ground, order_name: str, definitions: Sequence[str], sessions: Courses
+) -> Iterator[_Defined]:
+    """Yield the strategies of an order, by definition, with their full models."""
+    study, arms, protocol = ground.study, ground.arms, ground.protocol
+    if order_name == protocol.study.primary_order:
+        strict = Strategy(STRICT, ground.population.violated_on, arms.decisions)
+    else:
+        made_from = StudyGround(ground.tables, ground.population, study.cohort, protocol)
+        try:
+            strict = make_strategy(made_from, strict_name(order_name))
+        except NotEstimableError as refusal:
+            yield from (_Defined(each, None, None, str(refusal)) for each in definitions)
+            return
     for definition in definitions:
-        leaves_on, decided = population.violated_on, rows
+        strategy = strict
         if definition == WITH_GRACE:
-            decided, leaves_on = _with_grace(rows, leaves_on, sessions, arms.cohort.last_day)
-        defined.append(_defined(ground, definition, decided, leaves_on))
-    return _Order(name, follow_up, tuple(defined))
+            strategy = _with_grace(strict, sessions, arms.cohort.last_day)
+        yield _defined(ground, definition, strategy)
 
 
-def _defined(ground: Ground, name: str, rows: HazardRows, leaves_on: IntArray) -> _Defined:
+def _defined(ground: Ground, name: str, strategy: Strategy) -> _Defined:
     """Return the strategy with its full model; without one where the overlap gates object."""
-    arms, strategy = ground.arms, Strategy(STRICT, leaves_on, rows)
+    arms, rows = ground.arms, strategy.decisions
     if rows is arms.decisions:
-        return _Defined(name, strategy, rows, arms.staying, "")
+        return _Defined(name, strategy, arms.staying, "")
     try:
-        if not rows.happened.any():
-            raise NotEstimableError("Nobody ever left the strategy.")
+        if rows is None or not rows.happened.any():
+            raise NotEstimableError("Nobody was seen to leave the strategy.")
         staying = carried(arms.cohort, rows, ground.protocol.weights.ridge_precision)
         _refuse_without_overlap(ground, strategy, staying)
     except NotEstimableError as refusal:
-        return _Defined(name, strategy, rows, None, str(refusal))
-    return _Defined(name, strategy, rows, staying, "")
+        return _Defined(name, strategy, None, str(refusal))
+    return _Defined(name, strategy, staying, "")
 
 
 def _with_adjustment(
-    ground: Ground, order: _Order, adjustment: str, wanted: Sequence[Specification]
+    ground: Ground, defined: _Defined, followed: _Followed | str, wanted: Sequence[Specification]
 ) -> Iterator[tuple[Specification, SpecificationRow]]:
+    if isinstance(followed, str) or defined.strategy is None or defined.staying is None:
+        reason = followed if isinstance(followed, str) else defined.reason
+        yield from ((each, _refused(ground, each, reason)) for each in wanted)
+        return
     try:
-        is_at_hand = adjustment == FULL and order.follow_up is ground.arms.follow_up
-        being_followed = (
-            ground.arms.being_followed
-            if is_at_hand
-            else _fitted(ground, adjustment, order.follow_up)
-        )
-        natural = _naturals(ground, order, being_followed, wanted)
+        staying = _adjusted(ground, defined.staying, wanted[0].adjustment)
     except NotEstimableError as refusal:
         yield from ((each, _refused(ground, each, str(refusal))) for each in wanted)
         return
-    for defined in order.defined:
-        mine = [each for each in wanted if each.definition == defined.name]
-        if defined.staying is None:
-            yield from ((each, _refused(ground, each, defined.reason)) for each in mine)
-            continue
-        try:
-            staying = (
-                defined.staying if adjustment == FULL else _fitted(ground, adjustment, defined.rows)
-            )
-        except NotEstimableError as refusal:
-            yield from ((each, _refused(ground, each, str(refusal))) for each in mine)
-            continue
-        for follow_up in dict.fromkeys(each.follow_up for each in mine):
-            contacts = order.follow_up if follow_up == WEIGHTED else None
-            path = weight_path(ground.arms.cohort, defined.strategy, contacts)
-            pair = staying, being_followed if follow_up == WEIGHTED else None
-            chosen = [each for each in mine if each.follow_up == follow_up]
-            yield from _contrasts(ground, path, pair, natural, chosen)
+    for follow_up in dict.fromkeys(each.follow_up for each in wanted):
+        is_weighted = follow_up == WEIGHTED
+        contacts = followed.model.model.rows if is_weighted else None
+        path = weight_path(ground.arms.cohort, defined.strategy, contacts)
+        pair = staying, followed.model if is_weighted else None
+        chosen = [each for each in wanted if each.follow_up == follow_up]
+        yield from _contrasts(ground, path, pair, followed, chosen)
 
 
-_Naturals = dict[tuple[str, float], ArmRisks]
-
-
-def _naturals(
-    ground: Ground,
-    order: _Order,
-    being_followed: CarriedModel,
-    wanted: Sequence[Specification],
-) -> _Naturals:
-    """Return the risks with stages as usually chosen, by weighting of follow-up and cut."""
+def _followed(ground: Ground, adjustment: str, wanted: Sequence[Specification]) -> _Followed:
+    """Return follow-up as adjusted, with the risks of every weighting and cut that is wanted."""
     cohort = ground.arms.cohort
+    model = _adjusted(ground, ground.arms.being_followed, adjustment)
     horizons = sorted({each.horizon_days for each in wanted})
-    natural = natural_course(cohort.people, NATURAL)
-    found_risks: _Naturals = {}
+    natural: dict[tuple[str, float], ArmRisks] = {}
     for choice in wanted:
         key = choice.follow_up, choice.cut
-        if key in found_risks:
-            continue
-        is_weighted = choice.follow_up == WEIGHTED
-        path = weight_path(cohort, natural, order.follow_up if is_weighted else None)
-        pair = None, being_followed if is_weighted else None
-        found_risks[key] = arm_risks(path, pair, horizons, quantile=choice.cut)
-    return found_risks
+        if key not in natural:
+            is_weighted = choice.follow_up == WEIGHTED
+            course = natural_course(cohort.people, NATURAL)
+            path = weight_path(cohort, course, model.model.rows if is_weighted else None)
+            pair = None, model if is_weighted else None
+            natural[key] = arm_risks(path, pair, horizons, quantile=choice.cut)
+    return _Followed(model, natural)
 
 
 def _contrasts(
     ground: Ground,
     path: WeightPath,
     pair: CarriedPair,
-    natural: _Naturals,
+    followed: _Followed,
     wanted: Sequence[Specification],
 ) -> Iterator[tuple[Specification, SpecificationRow]]:
     """Yield the contrasts of one weighted strategy: its cuts and its horizons."""
     unit = ground.arms.cohort.unit
     for cut in dict.fromkeys(each.cut for each in wanted):
         mine = [each for each in wanted if each.cut == cut]
-        other = natural[mine[0].follow_up, cut]
+        other = followed.natural[mine[0].follow_up, cut]
         horizons = [int(day) for day in other.days]
         try:
             arm = arm_risks(path, pair, horizons, quantile=cut)
@@ -412,10 +404,14 @@ def _refused(ground: Ground, choice: Specification, reason: str) -> Specificatio
     )
 
 
-def _fitted(ground: Ground, adjustment: str, rows: HazardRows) -> CarriedModel:
-    """Return the model of the rows under the adjustment."""
-    adjusted = replace(rows, design=_without(rows.design, DROPPED[adjustment]))
-    return carried(ground.arms.cohort, adjusted, ground.protocol.weights.ridge_precision)
+def _adjusted(ground: Ground, full: CarriedModel, adjustment: str) -> CarriedModel:
+    """Return the model of the same rows under the adjustment; the full one as it is."""
+    rows = full.model.rows
+    design = _without(rows.design, DROPPED[adjustment])
+    if design is rows.design:
+        return full
+    precision = ground.protocol.weights.ridge_precision
+    return carried(ground.arms.cohort, replace(rows, design=design), precision)
 
 
 def _refuse_without_overlap(ground: Ground, strategy: Strategy, staying: CarriedModel) -> None:
@@ -453,14 +449,16 @@ def _without(design: Design, beginnings: tuple[str, ...]) -> Design:
     return Design(names, values, design.centers[kept], design.scales[kept])
 
 
-def _with_grace(
-    rows: HazardRows, leaves_on: IntArray, sessions: Courses, last_day: IntArray
-) -> tuple[HazardRows, IntArray]:
-    """Return decisions and leaving on the next session's day; without one neither comes."""
+def _with_grace(strict: Strategy, sessions: Courses, last_day: IntArray) -> Strategy:
+    """Return the strategy left, and stayed with, from the next session on; without one neither."""
+    rows, leaves_on = strict.decisions, strict.leaves_on
     everybody = np.arange(len(leaves_on))
     later = next_session(sessions, everybody, np.minimum(leaves_on, last_day + 1))
+    later = np.where(leaves_on <= last_day, later, NEVER)
+    if rows is None:
+        return replace(strict, leaves_on=later)
     day = next_session(sessions, rows.person, rows.day)
     kept = np.flatnonzero(day <= last_day[rows.person])
     design = replace(rows.design, values=np.ascontiguousarray(rows.design.values[kept]))
     moved = HazardRows(rows.person[kept], day[kept], rows.happened[kept], design)
-    return moved, np.where(leaves_on <= last_day, later, NEVER)
+    return replace(strict, leaves_on=later, decisions=moved)
