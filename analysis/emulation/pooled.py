@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
 
 from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_starts
 from analysis.emulation.design import Design, Term, design_matrix
@@ -180,8 +181,8 @@ def _cluster_sums(x: FloatArray, residual: FloatArray, cluster: IntArray | None)
     if np.any(np.diff(cluster) < 0):
         order = np.argsort(cluster, kind="stable")
         x, residual, cluster = x[order], residual[order], cluster[order]
-    starts = segment_starts(cluster)
-    sums = np.empty((len(starts), x.shape[1]))
-    for column in range(x.shape[1]):
-        sums[:, column] = np.add.reduceat(x[:, column] * residual, starts)
-    return sums
+    bounds = np.r_[segment_starts(cluster), len(cluster)]
+    by_cluster = csr_array(
+        (residual, np.arange(len(cluster)), bounds), shape=(len(bounds) - 1, len(cluster))
+    )
+    return np.asarray(by_cluster @ x, dtype=np.float64)
