@@ -17,7 +17,25 @@ CENTER_STEP: Final = 0.005
 SLOPE_STEP: Final = 0.01
 MEAN_STEP: Final = 0.1
 PERCENT_MEAN_STEP: Final = 0.5
-ABSOLUTE_MEASURES: Final = ("risk", "risk_difference")
+FINEST_DAYS: Final = 0.1
+# What one person moves by about one of all episodes: risks, counts a person, and their spread.
+ABSOLUTE_MEASURES: Final = (
+    "risk",
+    "risk_difference",
+    "risk_difference_prediction",
+    "mean_count",
+    "mean_count_difference",
+    "tau",
+)
+# What one person moves by the days of the horizon, shared among all episodes.
+DAY_MEASURES: Final = (
+    "restricted_mean_days",
+    "restricted_mean_days_difference",
+    "recovered_days",
+    "recovered_days_difference",
+)
+# Numbers about other estimates, not about people.
+P_MEASURES: Final = ("adjusted_p", "heterogeneity_p", "heterogeneity_adjusted_p")
 # value = scale * numerator / denominator, for a share, per hundred and per thousand
 RATIO_SCALES: Final = (1.0, 100.0, 1000.0)
 _ROUND: Final[dict[Bound, Callable[[float, float], float]]] = {
@@ -159,8 +177,15 @@ class _Desk:
         return count
 
     def _effect_step(self, row: int) -> float:
-        if self.sheet.columns["measure"][row] in ABSOLUTE_MEASURES:
-            return self._share_step(self._count("episodes", row))
+        measure, episodes = self.sheet.columns["measure"][row], self._count("episodes", row)
+        if measure in ABSOLUTE_MEASURES:
+            return self._share_step(episodes)
+        if measure in DAY_MEASURES:
+            days = self._count("horizon_days", row) or 1.0
+            apart = days * self.limits.rounding_base / episodes if episodes else days
+            return max(FINEST_DAYS, step_at_least(apart))
+        if measure in P_MEASURES:
+            return FINEST_SHARE
         support = self._count("events", row) or self._count("episodes", row)
         return min(0.1, max(FINEST_RATIO, self._share_step(support)))
 

@@ -267,6 +267,27 @@ def test_an_estimate_is_rounded_outwards() -> None:
     assert (row["value"], row["low"], row["high"]) == (-0.031, -0.057, -0.011)
 
 
+@pytest.mark.parametrize(
+    ("measure", "episodes", "shown"),
+    [
+        # 365 days times 5 of 20,000 episodes: a tenth of a day; of 1,500, two days.
+        ("restricted_mean_days_difference", 20_000, (3.1, 1.1, 5.2)),
+        ("recovered_days", 1_500, (4.0, 0.0, 6.0)),
+        ("mean_count_difference", 20_000, (3.123, 1.123, 5.124)),
+        ("tau", 1_500, (3.125, 1.12, 5.125)),
+        ("risk_ratio", 20_000, (3.12, 1.12, 5.13)),
+        ("heterogeneity_p", 1_500, (3.123, 1.123, 5.124)),
+    ],
+)
+def test_days_counts_and_p_are_rounded_by_what_one_person_could_move(
+    measure: str, episodes: int, shown: tuple[float, float, float]
+) -> None:
+    own = {"value": 3.1234, "low": 1.1234, "high": 5.1234, "standard_error": 1.0}
+    row = estimate(measure=measure, episodes=episodes, horizon_days=365, **own)
+    found = released("estimates", estimates(row)).row(0, named=True)
+    assert (found["value"], found["low"], found["high"]) == shown
+
+
 def test_a_sealed_estimate_stays_sealed() -> None:
     row = released("estimates", estimates(estimate(**SEALED_ROW))).row(0, named=True)
     assert (row["value"], row["value_status"], row["status"]) == (None, SEALED, "sealed")
