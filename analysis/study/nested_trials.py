@@ -31,8 +31,8 @@ from analysis.study.rows import COMPLETION, EstimateRow
 from analysis.study.strategies import Ground
 
 NESTED_TRIALS: Final = "nested_trials"
-ADVANCED: Final = "advanced"
-WAITED: Final = "waited"
+ADVANCE: Final = "advance"
+WAIT: Final = "wait"
 WEIGHTED_ENTRIES: Final = "weighted_nested_trials"
 STAGE: Final = "stage"
 
@@ -95,13 +95,13 @@ def _rows(
     """Return the risk of each arm and the contrasts, or why there are none."""
     level = ground.protocol.bootstrap.interval_level
     row = EstimateRow(
-        NESTED_TRIALS, COMPLETION, WAITED, None, WEIGHTED_ENTRIES, RISK,
+        NESTED_TRIALS, COMPLETION, WAIT, None, WEIGHTED_ENTRIES, RISK,
         ground.protocol.trials.horizon_days,
     )  # fmt: skip
-    contrast = replace(row, comparator=ADVANCED, measure=DIFFERENCE)
+    contrast = replace(row, comparator=ADVANCE, measure=DIFFERENCE)
     rows: Sequence[EstimateRow] = (
         row,
-        replace(row, strategy=ADVANCED),
+        replace(row, strategy=ADVANCE),
         contrast,
         replace(contrast, measure=RATIO),
     )
