@@ -1,4 +1,4 @@
-# One door for everything that runs: make setup, demo, test, test-all, check, bench.
+# One door for everything that runs: make setup, demo, test, test-all, check, bench, validate.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.stamp
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: setup demo test test-all check format bench lock clean
+.PHONY: setup demo test test-all check format bench validate lock clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,9 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks --keep
+
+validate: setup
+	$(BIN)/python -m benchmarks.validation --keep
 
 # Needs uv (pip install uv). Writes no registry address; installs are checked against the hashes.
 lock:

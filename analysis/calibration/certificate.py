@@ -105,7 +105,7 @@ def _row(name: str, measure: Measure, goal: Goal | None) -> dict[str, Any]:
         "monte_carlo_error": _number(measure.monte_carlo_error),
         "registries": measure.registries,
         "goal": goal.words if goal else "",
-        "status": _status(measure, goal) if goal else NO_GOAL,
+        "status": share_status(measure, goal) if goal else NO_GOAL,
     }
 
 
@@ -113,13 +113,17 @@ def _bias_row(bias: Measure, truth: float, *, is_sound: bool) -> dict[str, Any]:
     row = _row("bias", bias, None)
     if not is_sound:
         return row
+    return {**row, "goal": BIAS_WORDS, "status": bias_status(bias, truth)}
+
+
+def bias_status(bias: Measure, truth: float) -> str:
+    """Return whether the bias of a difference is within its goal; unclear with few registries."""
     allowed = max(2 * bias.monte_carlo_error, BIAS_SHARE * abs(truth))
     reached = REACHED if abs(bias.value) <= allowed else MISSED
-    status = reached if bias.registries >= FEWEST_REGISTRIES else UNCLEAR
-    return {**row, "goal": BIAS_WORDS, "status": status}
+    return reached if bias.registries >= FEWEST_REGISTRIES else UNCLEAR
 
 
-def _status(measure: Measure, goal: Goal) -> str:
+def share_status(measure: Measure, goal: Goal) -> str:
     """Return whether a share reaches its goal; how far it may be off by chance: Wilson 1927."""
     if measure.registries == 0:
         return UNCLEAR

@@ -45,7 +45,7 @@ def _run_rules(_golden: Golden) -> Iterator[Row]:
     theirs = [number for _, *pair in RUN_RULES for number in pair]
     ours = [number for one in rules for number in (one.longest_expected, one.fewest_expected)]
     what = "longest run and fewest crossings of 10 to 30 points"
-    source = "Anhoej and Olesen 2014; R qicharts2"
+    source = "Anhoej and Olesen 2014 and R qicharts2"
     yield Row("published table", what, source, theirs, ours, 0.0, "whole numbers")
 
 

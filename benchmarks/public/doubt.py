@@ -29,7 +29,7 @@ from benchmarks.public.comparing import Case, Golden, Row
 E_VALUES: Final = "14_evalue"
 CONTROLS: Final = "15_empirical_calibration"
 HYPOTHESES: Final = "18_reliability_multiplicity"
-PAPER: Final = "VanderWeele and Ding 2017; closed forms in R 4.2.2"
+PAPER: Final = "VanderWeele and Ding 2017 (closed forms in R 4.2.2)"
 MEASURE: Final = {
     "RR": "risk_ratio",
     "HR_rare": "hazard_ratio_rare",
@@ -42,7 +42,7 @@ SMOKING: Final = (397, 397 + 78557, 51, 51 + 108778)
 SMOKING_LIMIT: Final = 15.95703
 
 PACKAGE: Final = "R EmpiricalCalibration"
-OPTIM: Final = "R optim on the same likelihood, to 1e-15"
+OPTIM: Final = "R optim to 1e-15 on the same likelihood"
 # Mean and spread of the null by R's optim on the same likelihood, to a relative 1e-15.
 NULLS: Final = {
     "data.csv": (0.79211649365129, 0.28342287177932),
@@ -94,7 +94,7 @@ def _e_values(golden: Golden) -> Iterator[Row]:
     yield Row("published ratios", what, PAPER, other["evalue"], ours, 1e-10, CLOSED)
     limit = e_values_of_difference(risks_of_counts(*SMOKING)).limit
     yield Row(
-        "smoking, Hammond and Horn 1958", "E-value of a risk difference's limit", "R EValue, tests",
+        "Hammond and Horn 1958", "E-value of a risk difference's limit", "tests of R EValue",
         SMOKING_LIMIT, limit, 1e-3, "the package searches a grid", is_absolute=True,
     )  # fmt: skip
 
@@ -163,7 +163,15 @@ def _hypotheses(golden: Golden) -> Iterator[Row]:
     yield Row(data, "Benjamini-Hochberg", source, adjusted["BH"], step_up, 1e-10, CLOSED)
     yield Row(data, "Holm", source, adjusted["holm"], holm(p), 1e-10, CLOSED)
     rejected, theirs = int(np.sum(step_up <= 0.05)), given["bh_rejections_05"]
-    yield Row(data, "hypotheses rejected at 5 %", "the paper", theirs, rejected, 0.0, "a count")
+    yield Row(
+        data,
+        "hypotheses rejected at 5 %",
+        "Benjamini and Hochberg 1995",
+        theirs,
+        rejected,
+        0.0,
+        "a count",
+    )
 
 
 CASES: Final[dict[str, Case]] = {

@@ -143,7 +143,7 @@ def _lung(_golden: Golden) -> Iterator[Row]:
         [pooled.estimate, pooled.standard_error, pooled.degrees_of_freedom, pooled.p]
     ).ravel()
     yield Row(
-        "lung, imputed", "five imputations of a Cox model pooled", MICE, LUNG_POOLED, ours, 1e-8,
+        "imputed lung", "five imputations of a Cox model pooled", MICE, LUNG_POOLED, ours, 1e-8,
         names=("estimate", "error", "degrees of freedom", "p"),
     )  # fmt: skip
 

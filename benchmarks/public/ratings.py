@@ -10,8 +10,8 @@ from analysis.trajectories.agreement import limits_of_agreement, reliability
 from benchmarks.public.comparing import PRINTED, Case, Golden, Row
 
 RATINGS: Final = "18_reliability_multiplicity"
-PAPER: Final = "Shrout and Fleiss 1979; formulas in R 4.2.2"
-METERS: Final = "Bland and Altman 1986; formulas in R 4.2.2"
+PAPER: Final = "Shrout and Fleiss 1979 (formulas in R 4.2.2)"
+METERS: Final = "Bland and Altman 1986 (formulas in R 4.2.2)"
 CLOSED: Final = "closed forms; rounding"
 # Revelle, psych: the interval of ICC2 of the same ratings.
 PSYCH_INTERVAL: Final = (0.0188, 0.7611)
@@ -59,7 +59,7 @@ def _reliability(golden: Golden) -> Iterator[Row]:
     theirs = [given["SEM_agreement"]["value"], given["SEM_consistency"], given["MDC95_agreement"]]
     ours = [found.error_of_agreement, found.error_of_consistency, found.smallest_detectable_change]
     what = "errors of measurement, smallest detectable change"
-    yield Row(data, what, "R 4.2.2, formulas", theirs, ours, 1e-8, CLOSED)
+    yield Row(data, what, "formulas in R 4.2.2", theirs, ours, 1e-8, CLOSED)
 
 
 def _meters(golden: Golden) -> Iterator[Row]:
