@@ -36,6 +36,8 @@ DAY_MEASURES: Final = (
 )
 # Numbers about other estimates, not about people.
 P_MEASURES: Final = ("adjusted_p", "heterogeneity_p", "heterogeneity_adjusted_p")
+# Measures of results.sensitivity that count patients, and are released as counts are.
+COUNTED_PEOPLE: Final = ("lost",)
 # value = scale * numerator / denominator, for a share, per hundred and per thousand
 RATIO_SCALES: Final = (1.0, 100.0, 1000.0)
 _ROUND: Final[dict[Bound, Callable[[float, float], float]]] = {
@@ -92,7 +94,15 @@ class _Desk:
             return SEALED
         if value is None or not math.isfinite(value):
             return ABSENT
+        if self._counts_people(row) and self.limits.hides(round(value)):
+            return SUPPRESSED
         return RELEASED if self._rests_on_enough(row) else SUPPRESSED
+
+    def _counts_people(self, row: int) -> bool:
+        """Say whether a value of the sensitivity analyses is a number of patients."""
+        return self.sheet.name == "sensitivity" and (
+            self.sheet.columns["measure"][row] in COUNTED_PEOPLE
+        )
 
     def value(self, row: int) -> float | None:
         value: float | None = self.sheet.columns[self.statistic.name][row]
@@ -121,6 +131,8 @@ class _Desk:
         return float(self.sheet.columns[self.statistic.name][row])
 
     def rounded(self, row: int, value: float) -> float:
+        if self._counts_people(row):
+            return float(self.limits.rounded(value))
         recomputed = self._from_rounded_counts(row, value)
         if recomputed is not None:
             return recomputed
