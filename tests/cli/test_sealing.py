@@ -35,6 +35,14 @@ BOTH_RISKS = "unequal_followup"
 ALL_BUT_NATURAL = "no_overlap"
 CLOSED_BY = {BOTH_RISKS: "follow_up_gap", ALL_BUT_NATURAL: "overlap_probability"}
 
+PROTOCOL = """
+[bootstrap]
+replicates = 4
+[sensitivity]
+permutations = 2
+specifications = 8
+"""
+
 
 @dataclass(frozen=True)
 class SealedRun:
@@ -83,7 +91,7 @@ def sealed_run(
     for name, rows in registry.tables.items():
         rows.write_parquet(delivery / f"{name}.parquet")
     protocol = folder / "study.toml"
-    protocol.write_text("[bootstrap]\nreplicates = 4\n")
+    protocol.write_text(PROTOCOL)
     workspace, told = Workspace(folder / "data"), StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
