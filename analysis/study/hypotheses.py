@@ -9,7 +9,8 @@ Specificity asks what a benefit of the strict order would belong to. To this ord
 the primary order against strict under every rival, intervals simultaneous over the rivals
 (Bonferroni), and the verdict rests on the rival that fares best (in the spirit of Hsu 1984). To
 completing: strict against keeping the order whatever exits were met. To the number of visits:
-strict against staying in care until stage 5 is completed, in whatever order.
+strict against staying in care until stage 5 is completed, in whatever order; and, as strict lets
+people leave care, staying in care with the strict order against staying in care without it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ from analysis.study.strategies import (
     EARLY_LOADING,
     IN_ORDER,
     STAGE_5_COMPLETED,
+    STRICT_IN_CARE,
     Ground,
     StrategyRisks,
     rival_orders,
@@ -48,9 +50,8 @@ ORDER: Final = "order"
 ENDURANCE: Final = "endurance"
 SPECIFICITY: Final = "specificity"
 OF_COMPLETING: Final = "What completing each stage adds to keeping the order."
-OF_VISITS: Final = (
-    "What the strict order adds to staying in care until stage 5 is completed, in whatever order."
-)
+OF_VISITS: Final = "Strict order against staying in care until stage 5 is completed."
+OF_ORDER_IN_CARE: Final = "What the strict order adds where everybody stays in care until stage 5."
 
 Balances = Mapping[str, tuple[DayBalance, ...]]
 
@@ -84,6 +85,7 @@ class Answer:
     gates: tuple[Gate, ...]
     blocking: tuple[Gate, ...]
     resting: Mapping[str, tuple[Gate, ...]]
+    primary_gates: tuple[Gate, ...]
     verdict: str
     reason: str
 
@@ -91,6 +93,10 @@ class Answer:
         """Return every gate that must pass for what is said of these strategies."""
         own = [gate for name in names for gate in self.resting.get(name, ())]
         return (*self.blocking, *own)
+
+    def closing_risk(self, name: str) -> tuple[Gate, ...]:
+        """Return every gate that must pass before the risk of a strategy is told."""
+        return (*self.closing([name]), *(self.primary_gates if name in (STRICT, NATURAL) else ()))
 
     @property
     def emulation(self) -> Emulation | None:
@@ -121,7 +127,7 @@ def answer_rows(answer: Answer, episodes: int, horizon_days: int) -> list[Estima
     for name in answer.tested:
         reason = answer.found.missing([name])
         emulation = None if reason else answer.found.emulation([name])
-        rows.append(_closed(risk_row(asked, name, emulation, reason), answer.closing([name])))
+        rows.append(_closed(risk_row(asked, name, emulation, reason), answer.closing_risk(name)))
     for contrast in answer.contrasts:
         rows += _contrast_rows(asked, answer, contrast)
     return rows
@@ -143,7 +149,7 @@ def answer_curves(answer: Answer) -> list[pl.DataFrame]:
     open_ones = [
         name
         for name in answer.tested
-        if name in answer.found.risks and not failing(answer.closing([name]))
+        if name in answer.found.risks and not failing(answer.closing_risk(name))
     ]
     return [curve_rows(answer.analysis, answer.found.emulation([name])) for name in open_ones]
 
@@ -176,7 +182,7 @@ class _Asking:
             verdict = interval_verdict(self.found.emulation(tested).difference(*tested))
         return Answer(
             analysis, hypothesis, tested, (Contrast(*tested),), self.found, self.shown(tested),
-            gates, (*gates, *primary_gates, *self.shared_gates), {}, *verdict,
+            gates, (*gates, *primary_gates, *self.shared_gates), {}, self.primary_gates, *verdict,
         )  # fmt: skip
 
     def specificity(
@@ -185,25 +191,27 @@ class _Asking:
         """Return the answer on what a benefit of the strict order would belong to."""
         protocol = self.ground.protocol
         own = strict_name(protocol.study.primary_order)
-        rivals = {strict_name(order_name): order_name for order_name in rival_orders(protocol)}
+        rivals = [strict_name(order_name) for order_name in rival_orders(protocol)]
         found = self.found.renamed(STRICT, own)
         tested = (own, *rivals, NATURAL)
         resting = {
-            rival: tuple(
-                replace(gate, gate=f"{gate.gate}_{order_name}")
-                for gate in self.gates(found, (rival,), (own, rival))
+            name: tuple(
+                replace(gate, gate=f"{gate.gate}_{name.removeprefix('strict_')}")
+                for gate in self.gates(found, (name,), (own, name))
             )
-            for rival, order_name in rivals.items()
+            for name in (*rivals, STRICT_IN_CARE)
         }
         level = 1.0 - (1.0 - self.found.level) / max(len(rivals), 1)
         verdict = CANNOT, "The protocol names no rival order."
         if rivals and not found.missing(tested):
-            verdict = _specificity_verdict(found.emulation(tested), own, list(rivals), level)
+            verdict = _specificity_verdict(found.emulation(tested), own, rivals, level)
         return Answer(
-            SPECIFICITY, SPECIFICITY, tested, _specificity_contrasts(own, list(rivals), level),
-            found, self.shown(tested), tuple(gate for own in resting.values() for gate in own),
+            SPECIFICITY, SPECIFICITY, tested, _specificity_contrasts(own, rivals, level),
+            found, self.shown((*tested, STRICT_IN_CARE)),
+            tuple(gate for gates in resting.values() for gate in gates),
             (*self.primary_gates, *self.shared_gates),
-            {**resting, IN_ORDER: order_gates, STAGE_5_COMPLETED: endurance_gates}, *verdict,
+            {**resting, IN_ORDER: order_gates, STAGE_5_COMPLETED: endurance_gates},
+            self.primary_gates, *verdict,
         )  # fmt: skip
 
     def gates(
@@ -232,6 +240,7 @@ def _specificity_contrasts(own: str, rivals: Sequence[str], level: float) -> tup
         *(Contrast(own, rival, level, has_ratio=False, note=note) for rival in rivals),
         Contrast(own, IN_ORDER, has_ratio=False, note=OF_COMPLETING),
         Contrast(own, STAGE_5_COMPLETED, has_ratio=False, note=OF_VISITS),
+        Contrast(STRICT_IN_CARE, STAGE_5_COMPLETED, has_ratio=False, note=OF_ORDER_IN_CARE),
     )
 
 

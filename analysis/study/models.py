@@ -9,7 +9,7 @@ import polars as pl
 from analysis.contracts.protocol import Protocol
 from analysis.emulation.arrays import IntArray
 from analysis.emulation.cohort import CENSORED, Cohort, HazardRows
-from analysis.emulation.design import Category, Interaction, Quantity, Term, design_matrix
+from analysis.emulation.design import Category, Design, Interaction, Quantity, Term, design_matrix
 from analysis.study.population import BASELINE_CATEGORIES, COUNTS, Population, capped_level
 from analysis.study.tables import StudyTables
 
@@ -143,6 +143,32 @@ def follow_up_rows(
     terms = _terms(FOLLOW_UP_TERMS, protocol.follow_up_model.covariates)
     is_lost = day == population.last_known_day[person]
     return HazardRows(person, day, is_lost, design_matrix(rows, terms))
+
+
+def rows_of_both(one: HazardRows, other: HazardRows) -> HazardRows:
+    """Return the rows of two ways to leave a strategy, each with the columns of its own model.
+
+    One fit of them is two fits: beside the intercept they share no column.
+    """
+    height, width = one.design.values.shape
+    values = np.zeros((height + len(other.happened), width + other.design.values.shape[1]))
+    values[:height, :width] = one.design.values
+    values[height:, 0] = 1.0
+    values[height:, width:] = other.design.values
+    person, day = np.r_[one.person, other.person], np.r_[one.day, other.day]
+    order = np.lexsort((day, person))
+    columns = values.shape[1]
+    return HazardRows(
+        person[order],
+        day[order],
+        np.r_[one.happened, other.happened][order],
+        Design(
+            (*one.design.names, *(f"other: {name}" for name in other.design.names)),
+            values[order],
+            np.zeros(columns),
+            np.ones(columns),
+        ),
+    )
 
 
 def balance_terms(protocol: Protocol) -> tuple[Term, ...]:

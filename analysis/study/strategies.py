@@ -23,7 +23,13 @@ from analysis.emulation.emulation import (
     StrategyRisk,
     emulate,
 )
-from analysis.study.models import care_rows, decision_rows, loading_rows, order_rows
+from analysis.study.models import (
+    care_rows,
+    decision_rows,
+    loading_rows,
+    order_rows,
+    rows_of_both,
+)
 from analysis.study.population import CLINIC, Population
 from analysis.study.rows import NATURAL, STRICT
 from analysis.study.tables import StudyTables
@@ -31,6 +37,7 @@ from analysis.study.tables import StudyTables
 IN_ORDER: Final = "in_order"
 STAGE_5_COMPLETED: Final = "stage_5_completed"
 EARLY_LOADING: Final = "early_loading"
+STRICT_IN_CARE: Final = "strict_in_care"
 # Fewer patients than this make no study; no model of their weights would mean anything.
 FEWEST_PATIENTS: Final = 50
 # With fewer clusters not even Student's distribution tells how far an interval reaches.
@@ -195,6 +202,15 @@ def _stage_5_completed(ground: Ground) -> Strategy:
     return Strategy(STAGE_5_COMPLETED, left_on, rows)
 
 
+def _strict_in_care(ground: Ground) -> Strategy:
+    """Return the strategy that keeps both: never a violation, and in care until stage 5."""
+    strict, in_care = _primary_strict(ground), _stage_5_completed(ground)
+    left_on = np.minimum(strict.leaves_on, in_care.leaves_on)
+    if strict.decisions is None or in_care.decisions is None:
+        raise NotEstimableError(NO_DECISION)
+    return Strategy(STRICT_IN_CARE, left_on, rows_of_both(strict.decisions, in_care.decisions))
+
+
 def _early_loading(ground: Ground) -> Strategy:
     loading, people = ground.protocol.early_loading, ground.cohort.people
     begun_on = _days(ground, ground.protocol.study.primary_order, "first_loading_day")
@@ -214,6 +230,7 @@ MAKERS: Final[Mapping[str, Callable[[Ground], Strategy]]] = {
     IN_ORDER: _in_order,
     STAGE_5_COMPLETED: _stage_5_completed,
     EARLY_LOADING: _early_loading,
+    STRICT_IN_CARE: _strict_in_care,
 }
 
 

@@ -65,6 +65,7 @@ from analysis.study.strategies import (
     EARLY_LOADING,
     IN_ORDER,
     STAGE_5_COMPLETED,
+    STRICT_IN_CARE,
     Ground,
     Strategies,
     StrategyRisks,
@@ -250,7 +251,8 @@ def _linear_primary(tables: StudyTables, protocol: Protocol) -> Emulation:
 def _all_risks(ground: Ground, design: _Design, primary: Analysis) -> StrategyRisks:
     """Return the risks under all strategies with their influences; those at hand are kept."""
     rivals = [strict_name(order_name) for order_name in rival_orders(ground.protocol)]
-    others = make_strategies(ground, (IN_ORDER, STAGE_5_COMPLETED, EARLY_LOADING, *rivals))
+    names = (IN_ORDER, STAGE_5_COMPLETED, STRICT_IN_CARE, EARLY_LOADING, *rivals)
+    others = make_strategies(ground, names)
     first, at_hand = design.strategies, dict[str, StrategyRisk]()
     if primary.emulation is not None and ground.protocol.intervals.method != BOOTSTRAP:
         at_hand = {each.name: each for each in primary.emulation.strategies}

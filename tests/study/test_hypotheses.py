@@ -9,6 +9,7 @@ import pytest
 from analysis.contracts.protocol import load_protocol
 from analysis.contracts.results import VERDICTS
 from analysis.emulation.arrays import NEVER
+from analysis.emulation.hazards import fit_hazards
 from analysis.emulation.intervals import normal_quantile
 from analysis.study import StudyResult, StudyTables, analyse_study
 from analysis.study.population import study_population
@@ -76,8 +77,9 @@ def test_every_hypothesis_has_its_own_rows_gates_and_verdict(result):
         measures = rows_of(result, analysis)["measure"].unique().sort().to_list()
         assert measures == ["risk", "risk_difference", "risk_ratio"]
         gates = result.gates.filter(pl.col("analysis") == analysis)
-        rivals = 2 if analysis == "specificity" else 1
-        assert gates.height == 4 * rivals
+        # Specificity has those of two rival orders and of the strict order in care.
+        designs = 3 if analysis == "specificity" else 1
+        assert gates["gate"].n_unique() == gates.height == 4 * designs
         assert result.balance.filter(pl.col("analysis") == analysis).height > 0
     assert "not_run" not in result.estimates["status"]
 
@@ -118,6 +120,18 @@ def test_rivals_are_compared_at_a_level_that_holds_for_all_of_them(result):
     assert reach == pytest.approx(normal_quantile(0.95))
 
 
+def test_what_a_benefit_would_belong_to_is_told_apart(result):
+    for pair in (
+        ("strict_seed", "in_order"),
+        ("strict_seed", "stage_5_completed"),
+        ("strict_in_care", "stage_5_completed"),
+    ):
+        found = contrast(result, "specificity", *pair)
+        assert found["status"] == "estimated"
+        assert found["low"] < 0.0 < found["high"]
+        assert found["reason"]
+
+
 def test_an_order_that_nobody_could_keep_is_sealed_without_closing_the_others(result):
     rows = rows_of(result, "specificity")
     with_rival = (pl.col("strategy") == "strict_alt23") | (pl.col("comparator") == "strict_alt23")
@@ -137,14 +151,17 @@ def test_rows_that_tell_the_primary_effect_are_sealed_with_it():
     assert verdict_of(result, "primary")[0] == CANNOT
     for analysis in ("order", "endurance"):
         assert verdict_of(result, analysis)[0] != CANNOT
-        assert set(rows_of(result, analysis)["status"]) == {"estimated"}
+        rows = rows_of(result, analysis)
+        is_natural = (pl.col("strategy") == "natural") & (pl.col("measure") == "risk")
+        assert set(rows.filter(~is_natural)["status"]) == {"estimated"}
+        assert rows.filter(is_natural)["status"].to_list() == ["sealed"]
     for analysis in ("specificity", "early_loading"):
         assert verdict_of(result, analysis)[0] == CANNOT
         assert set(rows_of(result, analysis)["status"]) == {"sealed"}
         assert rows_of(result, analysis).select(pl.col(*NUMBERS).is_null().all()).row(0) == (
             (True,) * 5
         )
-    assert set(result.risk_curves["analysis"]) == {"order", "endurance"}
+    assert set(result.risk_curves["strategy"]) == {"in_order", "stage_5_completed"}
 
 
 def test_a_gate_that_all_share_closes_all():
@@ -232,6 +249,20 @@ def test_early_loading_is_decided_for_everybody_still_followed_on_one_day():
     adherence = simulated().adherence.filter(order_name="seed").sort("episode_id")
     loading = adherence["first_loading_day"].to_numpy()[begun]
     assert np.all(loading <= 28)
+
+
+def test_one_fit_of_two_ways_to_leave_is_two_fits():
+    own = ground(simulated())
+    both = make_strategy(own, "strict_in_care")
+    parts = [make_strategy(own, name) for name in ("strict", "stage_5_completed")]
+    leaves = np.minimum(*(part.leaves_on for part in parts))
+    assert np.array_equal(both.leaves_on, leaves)
+    together = fit_hazards(both.decisions, 0.01)
+    apart = np.concatenate([fit_hazards(part.decisions, 0.01).probability for part in parts])
+    people = np.concatenate([part.decisions.person for part in parts])
+    days = np.concatenate([part.decisions.day for part in parts])
+    order = np.lexsort((days, people))
+    assert together.probability == pytest.approx(apart[order], abs=1e-4)
 
 
 def test_a_strict_order_leaves_on_the_first_violation_of_that_order():
