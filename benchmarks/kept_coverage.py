@@ -175,8 +175,7 @@ def sealing_table(rows: Sequence[Kept]) -> str:
         if math.isnan(row.sealed):
             continue
         goal = SEALING_GOALS.get(row.scenario)
-        share = Measure(row.sealed, row.sealed_error, row.registries)
-        status = share_status(share, goal) if goal else ""
+        status = "".join(_sealing(row))
         lines.append(
             f"| {row.scenario} | {row.episodes:,} | {row.registries:,} "
             f"| {_percent(row.sealed)} ({_percent(row.sealed_error)}) "
@@ -202,12 +201,32 @@ def statuses(row: Kept) -> dict[str, str]:
     return found
 
 
+def goals_counted(rows: Sequence[Kept]) -> str:
+    """Return in words how many goals of the studies were reached, missed and left unclear."""
+    found = [status for row in rows for status in (*statuses(row).values(), *_sealing(row))]
+    counts = Counter(found)
+    off = counts["missed"]
+    missed = f"**{off} missed**" if off else "none missed"
+    return (
+        f"{len(found)} goals of {len(rows)} simulation studies: {counts['reached']} reached, "
+        f"{missed}, {counts['unclear']} unclear."
+    )
+
+
 def goals_in_words() -> str:
     """Return the goals of the studies as one sentence."""
     return (
         f"Goals where the design's conditions hold ({', '.join(SOUND)}): coverage "
         f"{COVERAGE.words}; bias {BIAS_WORDS}; type I error, without an effect, {TYPE_1.words}."
     )
+
+
+def _sealing(row: Kept) -> list[str]:
+    """Return whether the gates sealed as often as they should, nothing where there is no goal."""
+    goal = SEALING_GOALS.get(row.scenario)
+    if goal is None or math.isnan(row.sealed):
+        return []
+    return [share_status(Measure(row.sealed, row.sealed_error, row.registries), goal)]
 
 
 def _goals(row: Kept) -> str:

@@ -21,6 +21,7 @@ import analysis  # noqa: F401 - before numpy, so that matrix products keep to on
 from benchmarks.kept_coverage import (
     COVERAGE_FILE,
     coverage_table,
+    goals_counted,
     goals_in_words,
     read_kept,
     sealing_table,
@@ -74,7 +75,7 @@ def page(found: Mapping[str, Sequence[Row]], coverage_file: Path = COVERAGE_FILE
     """Return docs/validation.md."""
     studies = read_kept(coverage_file)
     return TEMPLATE.read_text(encoding="utf-8").format(
-        verdict=verdict(found),
+        verdict=f"{verdict(found)}\n\n{goals_counted(studies)}",
         goals=goals_in_words(),
         coverage=coverage_table(studies),
         sealing=sealing_table(studies),

@@ -12,6 +12,7 @@ from benchmarks import coverage
 from benchmarks.kept_coverage import (
     Kept,
     coverage_table,
+    goals_counted,
     keep,
     read_kept,
     sealing_table,
@@ -89,6 +90,13 @@ def test_goals_are_reached_missed_or_unclear() -> None:
     # An effect has no type I error, and its bias may be a share of it.
     harmful = replace(LARGE, scenario="harmful", truth=0.05, bias=0.0024)
     assert statuses(harmful) == {"bias": "reached", "coverage": "reached"}
+
+
+def test_the_goals_are_counted() -> None:
+    low = replace(LARGE, coverage=0.90, sealed=0.5)
+    words = goals_counted([LARGE, low, replace(LARGE, registries=40, sealed=math.nan)])
+    assert words == "11 goals of 3 simulation studies: 5 reached, **3 missed**, 3 unclear."
+    assert goals_counted([LARGE]).endswith("4 reached, none missed, 0 unclear.")
 
 
 def test_the_tables_show_misses_loudly_and_leave_out_what_was_not_asked() -> None:
