@@ -27,7 +27,7 @@ permutations = 2
 specifications = 4
 """
 # What a run says of itself where nobody watches: what it does, in plain words.
-STEP = re.compile(r"(?!.*(?:Warning|Error|Traceback)) {0,2}[A-Za-z][A-Za-z_:.,0-9 ]*")
+STEP = re.compile(r"(?!.*(?:Warning|Error|Traceback)) {0,2}[A-Za-z][-A-Za-z_:.,0-9 ]*")
 
 
 @cache
@@ -145,6 +145,7 @@ def test_a_hard_case_ends_with_a_verdict_and_its_reason(
         assert all(row["reason"] for row in own)
 
 
+@pytest.mark.slow
 def test_nothing_but_steps_is_on_standard_error_of_the_process(tmp_path: Path) -> None:
     """As a scheduler calls it, with every warning switched on."""
     delivery = deliver(tmp_path / "delivery", simulated(5, 1))
