@@ -15,8 +15,14 @@ SCENARIO_NAMES: Final = {
     "hidden_confounder": "hidden confounder",
     "unequal_followup": "unequal follow-up",
     "no_overlap": "no overlap",
+    "all": "all planted truths",
 }
-SHARES: Final = ("coverage", "power", "sealed", "sealing", "rejected", "type_one")
+STATUS_NAMES: Final = {
+    "unclear": "unclear, within the simulation's own error or of too few registries",
+    "no_goal": "no goal was set",
+    "not_run": "not run",
+}
+SHARES: Final = ("coverage", "power", "sealed", "answered", "type_one")
 NOT_RUN: Final = (
     "No certificate was made for these records: the estimator was not run on simulated registries."
 )
@@ -25,6 +31,11 @@ NOT_RUN: Final = (
 def scenario_name(scenario: str | None) -> str:
     """Return a planted truth as words."""
     return SCENARIO_NAMES.get(scenario or "", words.spelled(scenario).lower())
+
+
+def status_name(status: str | None) -> str:
+    """Return whether a goal was reached, as words."""
+    return STATUS_NAMES.get(status or "", words.spelled(status).lower() or "not judged")
 
 
 def is_share(measure: str | None) -> bool:
@@ -132,7 +143,7 @@ def certificate_table(rows: Sequence[Row]) -> Twin:
             _count(row["registries"]),
             _count(row["episodes"]),
             words.text(row["goal"] or "none set"),
-            words.text(words.spelled(row["status"]) or "not judged"),
+            words.text(status_name(row["status"])),
         ]
         for row in rows
     ]
@@ -154,4 +165,4 @@ def _number(value: float | None) -> Cell:
 
 
 def _count(value: int | None) -> Cell:
-    return Cell("none", "absent") if value is None else Cell(words.count(value))
+    return Cell(words.count(value)) if value else Cell("none", "absent")

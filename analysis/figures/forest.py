@@ -147,7 +147,6 @@ def forest_twin(lines: Sequence[Line], first: str, measure: str | None) -> Twin:
 
 
 def status_cell(row: Row) -> Cell:
-    """Return a row's status with its reason, unless the page tells the reason elsewhere."""
-    is_told_elsewhere = row["status"] in {"estimated", "sealed"}
-    reason = "" if is_told_elsewhere or not row["reason"] else f": {row['reason']}"
+    """Return a row's status with its reason; why a row is sealed stands at the page's top."""
+    reason = "" if row["status"] == "sealed" or not row["reason"] else f": {row['reason']}"
     return words.text(f"{words.status_words(row)}{reason}")

@@ -30,6 +30,13 @@ MEASURE_NAMES: Final = {
     "restricted_mean_days": "days free of re-injury",
     "recovered_days": "recovered days",
     "odds_ratio": "odds ratio",
+    "risk_difference_prediction": "prediction interval, a further clinic",
+    "adjusted_p": "p of no difference, adjusted for the number of groups",
+    "heterogeneity_q": "Cochran's Q",
+    "heterogeneity_p": "p of no difference between groups",
+    "heterogeneity_adjusted_p": "p of no difference between groups, adjusted",
+    "i_squared": "share of the spread beyond chance (I squared)",
+    "tau": "spread between groups (standard deviation)",
     "between_clinic_sd": "spread between clinics (standard deviation)",
 }
 ANALYSIS_NAMES: Final = {
@@ -102,8 +109,10 @@ def write_effect(measure: str | None, *, is_contrast: bool = True) -> Write:
     """Return the function that writes values of a measure."""
     if measure == "risk":
         return words.points if is_contrast else words.percent
-    if is_share(measure):
+    if is_share(measure) or measure == "tau":
         return words.points
+    if measure == "i_squared":
+        return words.percent
     if is_days(measure):
         return days_apart if is_contrast else days
     return words.decimal

@@ -5,7 +5,7 @@ from typing import Final
 
 from analysis.figures import measures, words
 from analysis.figures.chart import Cell, Chart, LegendEntry, Twin, twin
-from analysis.figures.forest import Line, forest_spec
+from analysis.figures.forest import Line, forest_spec, status_cell
 from analysis.figures.gaps import why_empty
 from analysis.figures.words import Row, shows
 
@@ -54,7 +54,7 @@ def sensitivity_table(rows: Sequence[Row]) -> Twin:
             words.text(words.spelled(row["measure"])),
             words.cell(row, "value", write_measure(row["measure"])),
             _interval_cell(row),
-            words.text(_status(row)),
+            status_cell(row),
         ]
         for row in rows
     ]
@@ -65,12 +65,6 @@ def _interval_cell(row: Row) -> Cell:
     if shows(row, "value") and not shows(row, "low") and not shows(row, "high"):
         return Cell("has none", "absent")
     return words.interval_cell(row, "low", "high", write_measure(row["measure"]))
-
-
-def _status(row: Row) -> str:
-    """Return the row's status and its reason; why it is sealed stands at the top of the page."""
-    told = words.status_words(row)
-    return told if row["status"] == "sealed" or not row["reason"] else f"{told}: {row['reason']}"
 
 
 def readings(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -114,7 +108,7 @@ def _of_e_value(shown: Found) -> str:
 
 
 def _of_tipping(shown: Found) -> str:
-    told = ["of people lost to follow-up while keeping the order."]
+    told = ["it is about people lost to follow-up while keeping the order."]
     if "odds_ratio_among_lost_to_cover" in shown:
         told.append(
             "Their odds of re-injury would have to be "
@@ -163,15 +157,15 @@ def _of_positive(shown: Found) -> str:
 
 def _of_immortal(shown: Found) -> str:
     told = [
-        f"{words.decimal(row['value'])} for {measures.strategy_name(group)}"
+        f"{words.decimal(row['value'])} ({measures.strategy_name(group)})"
         for group in GROUPS
         if (row := shown.get(f"immortal_time_ratio_{group}")) is not None
     ]
     if not told:
         return ""
     return (
-        f"as a factor of the hazard ratio {' and '.join(told)}, of the biased comparison's answer "
-        "is time in which nobody counted there could have been re-injured (Suissa 2008)."
+        f"it multiplies the hazard ratio of the biased comparison by {' and by '.join(told)}: time "
+        "in which nobody who is counted there could have been re-injured (Suissa 2008)."
     )
 
 
@@ -261,7 +255,7 @@ def _ratio_twin(rows: Sequence[Row], lines: Sequence[Line]) -> Twin:
             words.text(line.label),
             words.cell(row, "value", words.decimal),
             words.interval_cell(row, "low", "high", words.decimal),
-            words.text(_status(row)),
+            status_cell(row),
         ]
         for row, line in zip(rows, lines, strict=True)
     ]

@@ -10,6 +10,7 @@ from analysis.figures.certificate import (
     certificate_table,
     is_share,
     scenario_name,
+    status_name,
 )
 from analysis.figures.gaps import why_empty
 from analysis.figures.permutations import permuted_funnel
@@ -25,8 +26,8 @@ from analysis.pages.blocks import Block, Charts, Points, Section, missing, table
 from analysis.pages.effects import primary_contrast
 from analysis.pages.shelf import Shelf
 
-MET: Final = ("met", "passed", "reached")
-CERTIFIED: Final = ("coverage", "bias")
+REACHED: Final = "reached"
+CERTIFIED: Final = ("coverage", "bias", "sealed_share")
 # Coverage of a 95% interval that a thousand registries cannot tell from 95%.
 COVERAGE_GOAL: Final = (0.935, 0.965)
 
@@ -70,7 +71,7 @@ def certificate_section(shelf: Shelf) -> Section:
     """Return how the estimator did on simulated registries shaped like these records."""
     rows = [row for row in shelf.rows("certificate") if row["status"] != "not_run"]
     blocks: list[Block] = []
-    if rows:
+    if any(row["value"] is not None for row in rows):
         shown = [name for name in CERTIFIED if any(row["measure"] == name for row in rows)]
         charts = tuple(
             certificate_chart(rows, name, COVERAGE_GOAL if name == "coverage" else ())
@@ -98,11 +99,11 @@ def _lines(rows: Sequence[Row]) -> tuple[str, ...]:
     judged = [row for row in rows if row["goal"] and row["value"] is not None]
     if not judged:
         return ("No goal was set for any measure.",)
-    missed = [row for row in judged if row["status"] not in MET]
-    told = [f"{len(judged) - len(missed)} of {len(judged)} goals were met."]
+    missed = [row for row in judged if row["status"] != REACHED]
+    told = [f"{len(judged) - len(missed)} of {len(judged)} goals were reached."]
     told += [
         f"{scenario_name(row['scenario']).capitalize()}, {words.spelled(row['measure']).lower()}: "
-        f"{_value(row)}, goal {row['goal']}: {words.spelled(row['status']).lower()}."
+        f"{_value(row)}, goal {row['goal']}: {status_name(row['status'])}."
         for row in missed
     ]
     return tuple(told)

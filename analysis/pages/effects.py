@@ -31,7 +31,10 @@ SUBGROUPS: Final = {
     "by_region": "Region",
     "by_chronicity": "Chronicity",
 }
-CLINIC_ANALYSES: Final = ("across_clinics", "within_clinic", "by_clinic", "leave_one_clinic_out")
+POOLED: Final = ("across_clinics", "within_clinic")
+LEFT_OUT: Final = "leave_one_clinic_out"
+CLINIC_ANALYSES: Final = (*POOLED, LEFT_OUT)
+ON_POINTS: Final = (DIFFERENCE, "risk_difference_prediction")
 TRIALS: Final = "nested_trials"
 HYPOTHESIS_ANALYSES: Final = (PRIMARY, "completion", "order", "endurance", "specificity")
 MAIN_ANALYSES: Final = (*HYPOTHESIS_ANALYSES, "early_loading")
@@ -82,10 +85,7 @@ def hypotheses_section(shelf: Shelf) -> Section:
     rows = [
         row
         for row in estimates
-        if row["analysis"] in MAIN_ANALYSES
-        and row["comparator"]
-        and row["measure"] == DIFFERENCE
-        and not row["subgroup_kind"]
+        if row["analysis"] in MAIN_ANALYSES and is_difference(row) and not row["subgroup_kind"]
     ]
     rows.sort(key=lambda row: MAIN_ANALYSES.index(row["analysis"]))
     lines = [Line(f"{_hypothesis_name(row)}: {contrast_name(row)}", row) for row in rows]
@@ -152,23 +152,46 @@ def subgroups_section(shelf: Shelf) -> Section:
         rows = [
             row
             for row in estimates
-            if row["analysis"] == analysis and row["comparator"] and row["measure"] == DIFFERENCE
+            if row["analysis"] == analysis and row["subgroup"] and is_difference(row)
         ]
         lines = subgroup_lines(rows, overall) if rows else []
         subject = Subject(
             f"subgroup-{analysis.removeprefix('by_')}",
             f"By {name.lower()}",
             name,
-            "The whole design refitted in each group. Groups were not compared with one another, "
-            "and intervals are not widened for their number.",
+            "The whole design refitted in each group; rare levels are pooled. Intervals are not "
+            "widened for the number of groups.",
         )
         charts.append(forest(subject, lines, DIFFERENCE, (DESIGNED, OVERALL)))
     return Section(
         "subgroups",
         "Subgroups",
         "Strict against natural within each group of episodes.",
-        (Charts(tuple(charts)),),
+        (Charts(tuple(charts)), *_heterogeneity(estimates)),
     )
+
+
+def _heterogeneity(estimates: Sequence[Row]) -> list[Block]:
+    """Return how far the groups of each kind differ from one another."""
+    rows = [row for row in estimates if row["analysis"] in SUBGROUPS and not row["subgroup"]]
+    if not rows:
+        return []
+    cells = [
+        (
+            words.text(analysis_name(row["analysis"])),
+            words.text(measures.measure_name(row["measure"])),
+            words.cell(row, "value", measures.write_row(row)),
+            status_cell(row),
+        )
+        for row in rows
+    ]
+    caption = "How far the groups differ from one another"
+    return [Table(caption, ("Groups", "Measure", "Value", "Status"), cells, "results/estimates")]
+
+
+def is_difference(row: Row) -> bool:
+    """Say whether a row is a contrast told as a risk difference."""
+    return bool(row["comparator"]) and row["measure"] == DIFFERENCE
 
 
 def clinics_section(shelf: Shelf) -> Section:
@@ -184,41 +207,30 @@ def clinics_section(shelf: Shelf) -> Section:
 
 
 def _pooled(rows: Sequence[Row]) -> list[Block]:
-    pooled = [row for row in rows if row["analysis"] in {"across_clinics", "within_clinic"}]
+    pooled = [row for row in rows if row["analysis"] in POOLED]
     if not pooled:
         return [missing(why_empty("The analysis across clinics", []))]
-    blocks: list[Block] = []
-    on_scale = [row for row in pooled if row["comparator"] and row["measure"] in ON_POINTS]
-    others = [row for row in pooled if row not in on_scale]
-    if on_scale:
-        lines = [
-            Line(_clinic_label(row), row, "own", _clinic_symbol(row))
-            for row in on_scale
-            if row["subgroup_kind"] != "clinic"
-        ]
-        clinics = [row for row in on_scale if row["subgroup_kind"] == "clinic"]
-        lines = [*unnamed_lines(clinics, "a clinic"), *lines]
-        subject = Subject("forest-clinics", "Contrast across clinics", "What", CLINIC_NOTE)
-        blocks.append(Charts((forest(subject, lines, DIFFERENCE, ()),)))
+    lines = [
+        Line(_clinic_label(row), row, "own", _clinic_symbol(row))
+        for row in pooled
+        if row["measure"] in ON_POINTS and row["comparator"]
+    ]
+    subject = Subject("forest-clinics", "Contrast across clinics", "What", "")
+    blocks: list[Block] = [Charts((forest(subject, lines, DIFFERENCE, ()),))]
+    others = [row for row in pooled if row["measure"] not in ON_POINTS]
     if others:
         cells = [
             (words.text(_clinic_label(row)), *_estimate_numbers(row), status_cell(row))
             for row in others
         ]
         header = ("What", "Value", "95% interval", "Episodes", "Status")
-        blocks.append(Table("Spread between clinics", header, cells, "results/estimates"))
+        blocks.append(Table("How far clinics differ", header, cells, "results/estimates"))
     return blocks
-
-
-ON_POINTS: Final = (DIFFERENCE, "prediction", "prediction_interval", "risk_difference_prediction")
-CLINIC_NOTE: Final = "Circles: single clinics, shrunken towards the mean where the row says so."
 
 
 def _clinic_label(row: Row) -> str:
     kind = words.spelled(row["estimator"]).lower()
-    measure = measures.measure_name(row["measure"])
-    part = f", {words.spelled(row['subgroup']).lower()}" if _is_told(row) else ""
-    return f"{kind}: {measure}{part}" if kind else f"{measure}{part}"
+    return f"{kind}: {measures.measure_name(row['measure'])}"
 
 
 def _is_told(row: Row) -> bool:
@@ -231,13 +243,7 @@ def _clinic_symbol(row: Row) -> str:
 
 
 def _left_out(rows: Sequence[Row]) -> list[Block]:
-    kept = [
-        row
-        for row in rows
-        if row["analysis"] == "leave_one_clinic_out"
-        and row["comparator"]
-        and row["measure"] == DIFFERENCE
-    ]
+    kept = [row for row in rows if row["analysis"] == LEFT_OUT and is_difference(row)]
     subject = Subject(
         "leave-one-out",
         "One clinic left out at a time",
@@ -329,7 +335,8 @@ def trials_section(shelf: Shelf) -> Section:
             "Nested trials by stage",
             "Stage",
             "A second design: at every decision a small trial of moving on now or waiting begins "
-            "(Danaei et al. 2013). Intervals count a patient once, however many trials.",
+            "(Danaei et al. 2013). Intervals count a patient once, however many trials. Rows rest "
+            "on the smaller arm.",
         )
         charts.append(forest(subject, lines, measure))
     return Section(
@@ -384,8 +391,8 @@ def _estimate_cells(row: Row) -> tuple[Cell, ...]:
         words.text(analysis_name(row["analysis"])),
         words.text(contrast_name(row)),
         words.text(_of_whom(row)),
-        words.text(kind),
-        words.text(measures.measure_name(row["measure"])),
+        words.text(kind or "not told"),
+        words.text(measures.measure_name(row["measure"]) or "not told"),
         *_estimate_numbers(row),
         status_cell(row),
     )

@@ -91,7 +91,8 @@ def wait_until(page: "Page", script: str) -> None:
 
 
 def read_through(page: "Page") -> None:
-    """Scroll to every chart, as a reader does, until all are drawn."""
+    """Open every part and scroll to every chart, as a reader does, until all are drawn."""
+    page.evaluate("document.querySelectorAll('.part > details').forEach((one) => one.open = true)")
     for drawing in page.query_selector_all(".drawing"):
         drawing.scroll_into_view_if_needed()
     wait_until(page, DRAWN)
@@ -136,6 +137,53 @@ def test_a_sealed_study_draws_no_curve(browser: "Browser", folder: Path) -> None
     read_through(page)
     assert page.locator("#risk-curves .drawing").count() == 0
     assert "cannot be estimated from these data" in page.locator(".verdict").inner_text()
+    assert faults == []
+    page.context.close()
+
+
+def test_a_phone_shows_the_verdict_and_the_list_of_parts_first(
+    browser: "Browser", folder: Path
+) -> None:
+    page, faults = watched(browser, viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    address = (folder / "plain" / "research.html").as_uri()
+    page.goto(address)
+    box = page.locator(".verdict .words").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 500
+    parts = page.locator(".part > details")
+    assert [part.get_attribute("open") for part in parts.all()] == [None] * parts.count()
+    page.locator(".contents summary").click()
+    page.locator('.contents a[href="#specifications"]').click()
+    wait_until(page, "document.querySelector('#specifications > details').open")
+    wait_until(page, "Boolean(document.querySelector('#specification-curve .is-drawn'))")
+    assert page.locator("#specification-curve").is_visible()
+    page.goto(f"{address}#gates")
+    page.reload()
+    assert page.locator("#gates table").first.is_visible()
+    assert faults == []
+    page.context.close()
+
+
+def test_without_scripts_every_part_of_the_research_page_is_open(
+    browser: "Browser", folder: Path
+) -> None:
+    page, _ = watched(browser, viewport={"width": 390, "height": 844}, java_script_enabled=False)
+    page.goto((folder / "plain" / "research.html").as_uri())
+    tables = page.locator("main table")
+    assert tables.count() > 40
+    assert all(table.is_visible() for table in tables.all())
+    page.context.close()
+
+
+@pytest.mark.slow
+def test_the_research_page_prints_every_part_from_a_phone(browser: "Browser", folder: Path) -> None:
+    page, faults = watched(browser, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page.goto((folder / "plain" / "research.html").as_uri())
+    wait_until(page, "Boolean(window.Plotly)")
+    page.pdf(format="A4", print_background=True)
+    assert page.evaluate(DRAWN)
+    parts = page.locator(".part > details")
+    assert [part.get_attribute("open") for part in parts.all()] == [None] * parts.count()
     assert faults == []
     page.context.close()
 
