@@ -20,6 +20,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -204,14 +205,25 @@ def finish(
     ]
     done = {(each.settings, each.seed) for each in found}
     missing = [task for task in tasks if (task.settings, task.seed) not in done]
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    with multiprocessing.get_context("spawn").Pool(max(min(jobs, len(missing)), 1)) as pool:
-        for registries in pool.imap_unordered(run, missing):
-            found += registries
-            if path:
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(_lines(registries))
+    for registries in _results(missing, jobs):
+        found += registries
+        if path:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(_lines(registries))
     return sorted(found, key=_place)
+
+
+def _results(tasks: Sequence[Task], jobs: int) -> Iterator[list[Registry]]:
+    """Yield what the worlds gave as they are finished; raise when a process was killed."""
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(min(jobs, len(tasks)), 1), mp_context=spawned) as pool:
+        try:
+            yield from (
+                future.result() for future in as_completed(pool.submit(run, task) for task in tasks)
+            )
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def kept_rows(registries: Sequence[Registry]) -> list[Kept]:
@@ -279,6 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             keep(kept_rows(registries), COVERAGE_FILE)
         except ValueError as error:
             raise SystemExit(str(error)) from None
+        print(f"Kept in {COVERAGE_FILE.name}; make validate shows it on the page.")
 
 
 if __name__ == "__main__":
