@@ -35,6 +35,7 @@ FARTHEST: Final = 4.0
 # Moments this near, on their transformed scale, count as met: the pilot's own error is as large.
 NEAR_ENOUGH: Final = 0.04
 SMALLEST_SHARE: Final = 0.01
+SMALLEST_STEP: Final = 10
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def find_shape(
 
     `baseline` has a row for each studied episode (episode_id, patient_key, clinic_id,
     first_pain_nrs), `adherence` one for each order and episode, `outcomes` one for each episode.
-    Counts keep two digits, shares two decimals, means one. Raises ValueError without an episode.
+    Counts are whole tens of at most two digits, shares have two decimals, means one. Raises
+    ValueError without an episode.
     """
     if baseline.is_empty():
         raise ValueError("a shape needs an episode")
@@ -103,7 +105,7 @@ def find_shape(
     clinics = baseline.group_by("clinic_id").len("episodes").sort("episodes", descending=True)
     shares = clinics["episodes"].to_numpy()[:MOST_CLINICS] / baseline.height
     return Shape(
-        episodes=_two_digits(baseline.height),
+        episodes=_rounded(baseline.height),
         episodes_per_patient=round(baseline.height / baseline["patient_key"].n_unique(), 2),
         clinic_shares=tuple(max(round(float(share), 2), SMALLEST_SHARE) for share in shares),
         horizon_days=horizon_days,
@@ -288,6 +290,7 @@ def _mean(values: pl.Series) -> float | None:
     return round(float(known.sum()) / len(known), 1) if len(known) else None
 
 
-def _two_digits(count: int) -> int:
-    step = int(10 ** max(len(str(count)) - 2, 0))
-    return step * round(count / step)
+def _rounded(count: int) -> int:
+    """Return a count to two digits, and never to less than whole tens."""
+    step = max(int(10 ** (len(str(count)) - 2)), SMALLEST_STEP)
+    return max(step * round(count / step), step)

@@ -109,6 +109,40 @@ def test_what_a_scenario_breaks_comes_on_top_of_the_matched_world(
     assert world.clinic_shares == seen[0].clinic_shares
 
 
+@pytest.mark.parametrize(
+    ("count", "told"), [(3, 10), (57, 60), (233, 230), (1_949, 1_900), (20_512, 21_000)]
+)
+def test_a_shape_never_tells_an_exact_count(count: int, told: int) -> None:
+    baseline = pl.DataFrame(
+        {
+            "episode_id": [f"E{number}" for number in range(count)],
+            "patient_key": range(count),
+            "clinic_id": ["A"] * count,
+            "first_pain_nrs": [5] * count,
+        }
+    )
+    adherence = pl.DataFrame(
+        {
+            "order_name": ["seed"] * count,
+            "episode_id": baseline["episode_id"],
+            "attended_sessions": [4] * count,
+            "completed_stages": [5] * count,
+            "first_violation_day": pl.Series([None] * count, dtype=pl.Int32),
+        }
+    )
+    outcomes = pl.DataFrame(
+        {
+            "episode_id": baseline["episode_id"],
+            "reinjury_day": pl.Series([None] * count, dtype=pl.Int32),
+            "competing_day": pl.Series([None] * count, dtype=pl.Int32),
+            "last_known_day": [365] * count,
+        }
+    )
+    shape = find_shape(baseline, adherence, outcomes, order_name="seed", horizon_days=365)
+    assert shape.episodes == told
+    assert (shape.moments.completed_share, shape.moments.violated_share) == (0.99, 0.01)
+
+
 def test_matching_is_the_same_every_time_and_survives_what_cannot_be_reached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
