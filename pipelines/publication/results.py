@@ -24,9 +24,9 @@ def compute_results(
     building: Path, protocol: Protocol, progress: Progress
 ) -> dict[str, "pl.DataFrame"]:
     """Return the frames of all results tables, computed from the marts of the version."""
+    from analysis.findings import find
     from analysis.outcomes import attrition, stage_funnel, unit_summaries
     from analysis.quality import quality_points
-    from analysis.study import analyse_study
     from analysis.trajectories import analyse_trajectories
 
     tables = read_study_tables(building)
@@ -45,8 +45,8 @@ def compute_results(
         courses["domain_exposure"], courses["stage_trajectories"], tables.baseline, protocol
     )
     progress("Emulating the target trial")
-    study = analyse_study(tables, protocol, progress=progress)
-    return {**described, **_frames(trajectories), **_frames(study)}
+    found = find(tables, protocol, progress=progress)
+    return {**described, **_frames(trajectories), **_frames(found)}
 
 
 def read_study_tables(building: Path) -> "StudyTables":

@@ -29,6 +29,7 @@ MAY_IMPORT = {
         "analysis.study",
         "analysis.survival",
     },
+    "analysis.findings": {"analysis.contracts", "analysis.scrutiny", "analysis.study"},
     "analysis.trajectories": {"analysis.contracts"},
     "analysis.outcomes": {"analysis.contracts", "analysis.survival"},
     "analysis.quality": {"analysis.contracts"},
