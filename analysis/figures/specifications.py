@@ -125,9 +125,12 @@ def _spec(drawn: Sequence[Row]) -> dict[str, Any]:
 
 
 def _line_label(name: str, told: str) -> str:
-    """Return the label of a line: a choice's name in bold, or one of its options."""
+    """Return the label of a line: a choice's name in capitals, or one of its options.
+
+    Bold type would need an inline style, which the pages' policy rightly refuses.
+    """
     if told == HEADING:
-        return f"<b>{CHOICES[name]}</b>"
+        return CHOICES[name].upper()
     short = words.escaped(told)
     return f"{short[:18]}\N{HORIZONTAL ELLIPSIS}" if len(short) > 19 else short
 
