@@ -8,7 +8,7 @@ from analysis.contracts.protocol import Protocol
 from analysis.emulation.emulation import Emulation
 from analysis.study.gates import failing
 from analysis.study.rows import NATURAL, STRICT
-from analysis.study.study import open_study, primary_analysis
+from analysis.study.study import open_primary, primary_analysis
 from analysis.study.tables import StudyTables
 
 
@@ -48,8 +48,8 @@ class Finding:
 
 
 def study_finding(tables: StudyTables, protocol: Protocol, truth: float) -> Finding:
-    """Return what the whole study finds, unsealed, with the gates that would seal it."""
-    study = open_study(tables, protocol)
+    """Return what the primary contrast is, unsealed, with the gates that would seal it."""
+    study = open_primary(tables, protocol)
     closed_by = tuple(gate.gate for gate in failing(study.gates))
     return _finding(study.primary.emulation, truth, closed_by)
 

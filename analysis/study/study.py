@@ -133,28 +133,27 @@ def open_study(
 ) -> OpenStudy:
     """Return the study before its gates were heeded; for registries whose truth is known."""
     ground = _ground(tables, protocol)
-    population = ground.population
     design = _design(ground, (STRICT, NATURAL))
-    primary = _primary(ground, design, progress)
-    controls = tuple(_controls(ground, progress))
-    own_gates = _primary_gates(primary, protocol)
-    shared = _shared_gates(ground, controls)
+    study = _opened(ground, design, progress)
+    own_gates = _primary_gates(study.primary, protocol)
     progress("asking the other hypotheses")
-    found = _all_risks(ground, design, primary)
+    found = _all_risks(ground, design, study.primary)
     balances = {
-        name: _balances(found.cohort, [risk], population, protocol)
+        name: _balances(found.cohort, [risk], ground.population, protocol)
         for name, risk in found.risks.items()
     }
-    return OpenStudy(
-        population,
-        ground.cohort,
-        primary,
-        controls,
-        (*own_gates, *shared),
-        protocol,
-        answers(ground, found, balances, own_gates, shared),
-        tuple(imputed_rows(ground, lambda filled: _linear_primary(filled, protocol))),
+    shared = study.gates[len(own_gates) :]
+    return replace(
+        study,
+        answers=answers(ground, found, balances, own_gates, shared),
+        imputed=tuple(imputed_rows(ground, lambda filled: _linear_primary(filled, protocol))),
     )
+
+
+def open_primary(tables: StudyTables, protocol: Protocol) -> OpenStudy:
+    """Return the primary analysis with its controls and gates alone, before they were heeded."""
+    ground = _ground(tables, protocol)
+    return _opened(ground, _design(ground, (STRICT, NATURAL)), _silent)
 
 
 def primary_analysis(tables: StudyTables, protocol: Protocol) -> Analysis:
@@ -216,6 +215,15 @@ def _design(ground: Ground, names: Sequence[str]) -> _Design:
     if strategies.made:
         follow_up = follow_up_rows(ground.tables, ground.population, ground.cohort, ground.protocol)
     return _Design(strategies, follow_up)
+
+
+def _opened(ground: Ground, design: _Design, progress: Callable[[str], None]) -> OpenStudy:
+    primary = _primary(ground, design, progress)
+    controls = tuple(_controls(ground, progress))
+    own_gates = _primary_gates(primary, ground.protocol)
+    shared = _shared_gates(ground, controls)
+    gates = (*own_gates, *shared)
+    return OpenStudy(ground.population, ground.cohort, primary, controls, gates, ground.protocol)
 
 
 def _primary(ground: Ground, design: _Design, progress: Callable[[str], None]) -> Analysis:
