@@ -106,3 +106,16 @@ def test_the_smallest_ridge_keeps_separated_data_finite_and_leaves_the_rest_alon
     theirs = dict(zip(without.names, without.on_original_scale(alone.coefficients), strict=True))
     # The ridge leaves level c a fitted risk of about 1e-12 a row, which the rest can hardly feel.
     assert ours["pain"] == pytest.approx(theirs["pain"], abs=1e-8)
+
+
+def test_a_fit_of_many_rows_begins_at_a_part_of_them_and_ends_where_it_always_does(monkeypatch):
+    frame, happened = drawn_rows(30_000, seed=22)
+    weights = np.random.default_rng(23).uniform(0.5, 2.0, frame.height)
+    design = design_matrix(frame, TERMS)
+    plain = fit_logistic(design, happened, weights)
+    monkeypatch.setattr("analysis.emulation.logistic.MANY_ROWS", 20_000)
+    quick = fit_logistic(design, happened, weights)
+    assert quick.iterations < plain.iterations
+    # The next step would be smaller than 1e-9, and its square is left.
+    np.testing.assert_allclose(quick.coefficients, plain.coefficients, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(quick.information, plain.information, rtol=1e-8)
