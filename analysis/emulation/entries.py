@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from analysis.emulation.arrays import FloatArray, IntArray, segment_starts
+from analysis.emulation.bootstrap import WeightedPath
 from analysis.emulation.cohort import CENSORED, EVENT, Cohort
 from analysis.emulation.curves import Incidence, daily_sums, incidence
 from analysis.emulation.emulation import NotEstimableError
@@ -65,11 +66,13 @@ def arm_of_entries(
     horizon: int,
     *,
     acted: bool,
+    truncation_quantile: float = 1.0,
 ) -> ArmOfEntries:
     """Return the arm of the entries (rows of the decisions) at which this was done.
 
     `decisions` and `follow_up` are models of the cohort's own rows. Entries after a person's last
-    day are left out. Raises `NotEstimableError` where the arm has no answer.
+    day are left out; weights above the quantile of all the arm's weights are cut to it. Raises
+    `NotEstimableError` where the arm has no answer.
     """
     rows = decisions.rows
     own = entries[
@@ -80,9 +83,13 @@ def arm_of_entries(
     _refuse_if_out_of_entries(path)
     pair: ModelPair = (acting_instead(decisions) if acted else decisions, follow_up)
     weights, person = path_weights(pair_hazards(pair), path), rows.person[own]
+    clones = WeightedPath(path, pair, None)
+    if truncation_quantile < 1.0:
+        clones = replace(clones, cap=float(np.quantile(weights, truncation_quantile)))
+        weights = clones.weights
     return ArmOfEntries(
         incidence(daily_sums(path, weights)),
-        _risk(cohort, path, weights, pair, person),
+        _risk(cohort, clones, weights, person),
         len(own),
         len(np.unique(person)),
         len(np.unique(person[path.ending == EVENT])),
@@ -99,14 +106,9 @@ def _refuse_if_out_of_entries(path: WeightPath) -> None:
         raise NotEstimableError("No event was seen in time after such a decision.")
 
 
-def _risk(
-    cohort: Cohort,
-    path: WeightPath,
-    weights: FloatArray,
-    pair: ModelPair,
-    person: IntArray,
-) -> Expected:
+def _risk(cohort: Cohort, clones: WeightedPath, weights: FloatArray, person: IntArray) -> Expected:
     """Return the risk by the last day with the influence of every person of the cohort."""
+    path, pair = clones.path, clones.pair
     sums = daily_sums(path, weights)
     adjoint = risk_adjoint(sums, np.array([path.horizon]))
     models = [model for model in pair if model is not None]
@@ -118,7 +120,9 @@ def _risk(
         else np.zeros(model.height)
         for model in models
     ]
-    found = sums_derivatives(path, weights, pair, adjoint, steps=np.concatenate(steps))
+    found = sums_derivatives(
+        path, weights, pair, adjoint, cap=clones.cap, steps=np.concatenate(steps)
+    )
     derivatives = _by_person(found.direct, person, cohort.people)
     for model, gradient in found.in_coefficients:
         derivatives += moves[id(model)] @ gradient

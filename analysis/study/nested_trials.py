@@ -78,10 +78,18 @@ def _estimated(design: PrimaryDesign, entries: IntArray) -> list[EstimateRow]:
     deviation, follow_up = design.weighted[0].pair
     if deviation is None:
         raise ValueError("The primary design weights for staying with the order.")
-    horizon, cohort = design.ground.protocol.trials.horizon_days, design.ground.cohort
+    protocol, cohort = design.ground.protocol, design.ground.cohort
     try:
         waited, advanced = (
-            arm_of_entries(cohort, deviation, follow_up, entries, horizon, acted=acted)
+            arm_of_entries(
+                cohort,
+                deviation,
+                follow_up,
+                entries,
+                protocol.trials.horizon_days,
+                acted=acted,
+                truncation_quantile=protocol.weights.truncation_quantile,
+            )
             for acted in (False, True)
         )
     except NotEstimableError as refusal:

@@ -130,7 +130,7 @@ def across_clinics_rows(ground: Ground, clinics: Mapping[str, BoolArray]) -> lis
     words = f"{len(usable)} of {len(estimates)} clinics have an estimate of their own."
     rows = [
         *_pooled_rows(usable, ground),
-        *_differences(ACROSS_CLINICS, CLINIC, usable, ground),
+        *_differences(ACROSS_CLINICS, None, usable, ground),
         _within_clinics(usable, ground),
     ]
     return [replace(row, reason=f"{words} {row.reason}".strip()) for row in rows]
@@ -256,7 +256,7 @@ def _pool(estimates: Sequence[SubgroupEstimate], level: float) -> PooledGroups |
 
 
 def _differences(
-    analysis: str, kind: str, estimates: Sequence[SubgroupEstimate], ground: Ground
+    analysis: str, kind: str | None, estimates: Sequence[SubgroupEstimate], ground: Ground
 ) -> list[EstimateRow]:
     """Return how far the differences of the subgroups differ from one another."""
     test = _heterogeneity(estimates)

@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 
 from analysis.emulation.cohort import CENSORED, EVENT, Cohort, HazardRows
+from analysis.emulation.curves import risk_standard_errors
 from analysis.emulation.design import Quantity, design_matrix
 from analysis.emulation.emulation import NotEstimableError, Settings, emulate
 from analysis.emulation.entries import RISK_OF_ENTRIES, acting_instead, arm_of_entries
@@ -153,3 +154,20 @@ def test_an_arm_without_entries_or_events_or_follow_up_is_refused():
     short = Cohort(cohort.unit, np.minimum(cohort.last_day, 5), cohort.ending, 110)
     with pytest.raises(NotEstimableError, match="so long"):
         arms(short, decisions, None)
+
+
+def test_with_all_weights_cut_to_the_smallest_the_arm_is_the_plain_one():
+    cohort, decisions, _ = drawn(2_000, 8)
+    model, entries = fit_hazards(decisions, 0.01), np.arange(len(decisions.day))
+    flat, cut, whole = (
+        arm_of_entries(cohort, model, None, entries, DAYS, acted=True, truncation_quantile=share)
+        for share in (0.0, 0.8, 1.0)
+    )
+    assert flat.largest_weight < cut.largest_weight < whole.largest_weight
+    acted = decisions.happened
+    apart = cohort.last_day[decisions.person[acted]] - decisions.day[acted]
+    ending = np.where(apart <= DAYS, cohort.ending[decisions.person[acted]], CENSORED)
+    plain, errors = risk_standard_errors(np.minimum(apart, DAYS), ending, DAYS)
+    np.testing.assert_allclose(flat.curve.risk, plain.risk, atol=1e-12)
+    assert flat.risk.error(RISK_OF_ENTRIES) == pytest.approx(errors[-1], rel=1e-3)
+    assert plain.risk[-1] > cut.curve.risk[-1] > whole.curve.risk[-1]

@@ -4,13 +4,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from analysis.disclosure.statistics import ABSOLUTE_MEASURES, DAY_MEASURES, P_MEASURES
 from analysis.emulation.emulation import Settings, emulate
 from analysis.emulation.trials import ACTED, NOT_ACTED, decision_trials
 from analysis.study.designs import primary_design
-from analysis.study.further import further_rows
 from analysis.study.nested_trials import nested_trial_rows, stages_due
-from analysis.study.rows import estimate_rows
 from tests.study.grounds import covers, design_of, ground_of, the
 from tests.study.registries import simulated, violated_on, without_events
 
@@ -92,20 +89,3 @@ def test_without_events_or_decisions_every_row_says_why():
         rows = nested_trial_rows(primary_design(ground_of(tables)))
         assert {row.status for row in rows} == {"impossible"}
         assert all(row.reason for row in rows)
-
-
-def test_everything_asked_beside_the_primary_contrast_fits_the_table_and_its_release():
-    steps = []
-    rows = further_rows(ground_of(simulated()), progress=steps.append)
-    table = estimate_rows(rows)
-    assert len(steps) == 4
-    names = ["analysis", "strategy", "comparator", "estimator", "measure", "subgroup_kind",
-             "subgroup"]  # fmt: skip
-    assert table.select(names).is_duplicated().sum() == 0
-    on_log_or_share = {"risk_ratio", "i_squared", "heterogeneity_q"}
-    known = {*ABSOLUTE_MEASURES, *DAY_MEASURES, *P_MEASURES, *on_log_or_share}
-    assert set(table["measure"]) <= known
-    estimated = table.filter(status="estimated")
-    assert estimated["value"].is_finite().all()
-    sealed = [row.sealed("closed") for row in rows]
-    assert all(row.value is None and row.events is None for row in sealed)
