@@ -11,7 +11,7 @@ difference. A control whose estimate or error is not finite says nothing and is 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,15 +81,39 @@ def empirical_null(estimates: npt.ArrayLike, standard_errors: npt.ArrayLike) -> 
     the same estimate.
     """
     controls = _usable(estimates, standard_errors)
+    return _most_likely_null(controls, np.ones(len(controls.estimates)))
+
+
+def empirical_null_of_families(
+    estimates: npt.ArrayLike, standard_errors: npt.ArrayLike, families: Sequence[str]
+) -> EmpiricalNull:
+    """Return the null in which every family of controls weighs the same (controls,).
+
+    For controls of kinds that can show different errors: many draws of one kind would outvote the
+    few of another. The likelihood of each control counts as one over the size of its family;
+    `mean_error` is of the effective number of controls (Kish 1965). Raises as `empirical_null`.
+    """
+    values, errors = _vector(estimates), _vector(standard_errors)
+    if len(families) != len(values):
+        raise ValueError("Every control needs a family.")
+    controls = _usable(values, errors)
+    kept = np.flatnonzero(np.isfinite(values) & np.isfinite(errors))
+    own = [families[int(position)] for position in kept]
+    weights = np.array([1.0 / own.count(family) for family in own])
+    return _most_likely_null(controls, weights * float(np.sum(weights) / np.sum(weights**2)))
+
+
+def _most_likely_null(controls: "_Controls", shares: FloatArray) -> EmpiricalNull:
+    """Return the Gaussian of the controls, each counted as often as its share says."""
     variances = controls.errors**2
 
     def minus_log_likelihood(spread: float) -> float:
         total = spread**2 + variances
-        deviations = controls.estimates - _weighted_mean(controls.estimates, 1.0 / total)
-        return 0.5 * float(np.sum(np.log(total) + deviations**2 / total))
+        deviations = controls.estimates - _weighted_mean(controls.estimates, shares / total)
+        return 0.5 * float(np.sum(shares * (np.log(total) + deviations**2 / total)))
 
     spread = _least(minus_log_likelihood, float(np.ptp(controls.estimates)))
-    weights = 1.0 / (spread**2 + variances)
+    weights = shares / (spread**2 + variances)
     return EmpiricalNull(
         _weighted_mean(controls.estimates, weights),
         spread,

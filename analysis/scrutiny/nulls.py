@@ -1,4 +1,11 @@
-"""The empirical null: what the design finds where there is nothing, and what that teaches."""
+"""The empirical null: what the design finds where there is nothing, and what that teaches.
+
+Two kinds of controls show different errors. Permuted orders are many and show the design's own;
+they are blind to a hidden trait, which the lot parts from the labels. Negative-control outcomes are
+few and meet whatever confounds the order. The null of all controls lets both kinds weigh the same:
+as one heap, two dozen draws of a lot would outvote the two outcomes that can see confounding. The
+primary ratio is calibrated against that null.
+"""
 
 import math
 from collections.abc import Sequence
@@ -14,6 +21,7 @@ from analysis.emulation.calibration import (
     calibrated_estimates,
     calibrated_p,
     empirical_null,
+    empirical_null_of_families,
     error_model_of_null,
     expected_absolute_error,
 )
@@ -42,14 +50,22 @@ class Controls:
     estimates: FloatArray
     errors: FloatArray
     words: str
+    families: tuple[str, ...] = ()
 
     def and_others(self, others: "Controls") -> "Controls":
-        """Return both together."""
+        """Return both together, each as a family."""
         return Controls(
             np.concatenate([self.estimates, others.estimates]),
             np.concatenate([self.errors, others.errors]),
-            f"{self.words} and {others.words}",
+            f"{self.words} and {others.words}, both kinds weighing the same",
+            (self.words,) * len(self.estimates) + (others.words,) * len(others.estimates),
         )
+
+    def null(self) -> EmpiricalNull:
+        """Return their null; raise `NotEstimableError` where they teach none."""
+        if not self.families:
+            return empirical_null(self.estimates, self.errors)
+        return empirical_null_of_families(self.estimates, self.errors, self.families)
 
 
 def permuted_controls(negative_exposures: pl.DataFrame) -> Controls:
@@ -87,7 +103,7 @@ def null_rows(
 
 def _rows_of_null(method: str, controls: Controls, level: float) -> list[SensitivityRow]:
     try:
-        null = empirical_null(controls.estimates, controls.errors)
+        null = controls.null()
     except NotEstimableError as refusal:
         return [impossible(method, measure, str(refusal)) for measure in NULL_MEASURES]
     reason = f"Log risk ratios of {controls.words}."
@@ -114,7 +130,7 @@ def _calibrated_rows(
         reason = "The primary analysis has no risk ratio to calibrate."
         return [impossible(CALIBRATED, measure, reason) for measure in CALIBRATED_MEASURES]
     try:
-        null = empirical_null(controls.estimates, controls.errors)
+        null = controls.null()
     except NotEstimableError as refusal:
         return [impossible(CALIBRATED, measure, str(refusal)) for measure in CALIBRATED_MEASURES]
     return _rows_of_calibrated(null, ratio, level, controls.words)

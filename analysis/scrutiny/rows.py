@@ -17,6 +17,7 @@ CALIBRATED: Final = "calibrated"
 POSITIVE_CONTROL: Final = "positive_control"
 IMMORTAL_TIME: Final = "immortal_time"
 SPECIFICATION_CURVE: Final = "specification_curve"
+SUPPRESSED: Final = "suppressed"
 # From these the primary effect cannot be computed: they are about other outcomes and exposures.
 NEVER_SEALED: Final = (EMPIRICAL_NULL, EXPOSURES_NULL, POSITIVE_CONTROL)
 
@@ -66,6 +67,12 @@ def impossible(method: str, measure: str, reason: str) -> SensitivityRow:
 def not_run(method: str, measure: str, reason: str) -> SensitivityRow:
     """Return the row of a number that nobody asked for."""
     return SensitivityRow(method, measure, status=NOT_RUN, reason=reason)
+
+
+def suppressed(method: str, measure: str) -> SensitivityRow:
+    """Return the row of a number that is about too few people to be told."""
+    reason = "This is about too few people to be shown."
+    return SensitivityRow(method, measure, status=SUPPRESSED, reason=reason)
 
 
 def sensitivity_rows(rows: Sequence[SensitivityRow]) -> pl.DataFrame:

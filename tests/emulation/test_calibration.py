@@ -8,6 +8,7 @@ from analysis.emulation.calibration import (
     calibrated_estimates,
     calibrated_p,
     empirical_null,
+    empirical_null_of_families,
     error_model,
     error_model_of_null,
     expected_absolute_error,
@@ -92,3 +93,26 @@ def test_a_line_needs_different_effects_and_must_rise():
         error_model([0.1, 0.2, 0.4], [0.1, 0.1, 0.1], [0.0, 0.0, 0.0])
     with pytest.raises(NotEstimableError, match="do not rise"):
         calibrated_estimates(ErrorModel(0.0, -0.2, 0.1, 0.0, 9, 0), 0.1, 0.1)
+
+
+def test_one_family_is_the_plain_null_and_equal_families_are_as_if_repeated():
+    random = np.random.default_rng(9)
+    estimates, errors = random.normal(0.1, 0.3, 30), np.full(30, 0.1)
+    one = empirical_null_of_families(estimates, errors, ["same"] * 30)
+    assert one == empirical_null(estimates, errors)
+    many, few = random.normal(0.0, 0.1, 24), np.array([0.8, 1.0])
+    both = np.r_[many, few]
+    own = empirical_null_of_families(both, np.full(26, 0.1), ["many"] * 24 + ["few"] * 2)
+    repeated = empirical_null(np.r_[many, np.repeat(few, 12)], np.full(48, 0.1))
+    assert (own.mean, own.spread) == pytest.approx((repeated.mean, repeated.spread), rel=1e-6)
+    assert own.controls == 26
+    assert own.mean_error > repeated.mean_error
+
+
+def test_families_are_of_the_controls_that_are_left():
+    estimates = np.array([0.0, np.nan, 0.2, 0.1, -0.1])
+    own = empirical_null_of_families(estimates, np.full(5, 0.1), ["a", "b", "a", "a", "a"])
+    assert (own.controls, own.left_out) == (4, 1)
+    assert own.mean == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="family"):
+        empirical_null_of_families(estimates, np.full(5, 0.1), ["a"])
