@@ -49,10 +49,12 @@ from analysis.scrutiny.rows import (
     impossible,
     not_run,
 )
+from analysis.study.gates import failing, sealing_reason
+from analysis.study.hypotheses import SPECIFICITY
 from analysis.study.rows import ESTIMATED, IMPOSSIBLE, NATURAL, NOT_RUN, SEALED, STRICT, framed
 from analysis.study.strategies import Ground as StudyGround
-from analysis.study.strategies import make_strategy, strict_name
-from analysis.study.study import BALANCE_DAYS
+from analysis.study.strategies import make_strategy, rival_orders, strict_name
+from analysis.study.study import BALANCE_DAYS, OpenStudy
 
 WITH_GRACE: Final = "one_session_grace"
 DEFINITIONS: Final = ("strict", WITH_GRACE)
@@ -168,16 +170,36 @@ def specifications(protocol: Protocol) -> list[Specification]:
 
 
 def specification_curve(ground: Ground) -> list[SpecificationRow]:
-    """Return a row for every specification, the registered one as number 1."""
+    """Return a row for every specification, the registered one as number 1.
+
+    Rows of a rival order whose own gates do not pass are sealed whatever the primary's gates say.
+    """
     wanted = specifications(ground.protocol)
     if ground.protocol.sensitivity.specifications == 0:
         reason = "The protocol asks for no specifications."
         return [replace(_registered(wanted[0]), reason=reason)]
-    rows = dict(_evaluated(ground, wanted))
-    return [
+    rows, closed = dict(_evaluated(ground, wanted)), closed_orders(ground.study)
+    numbered = [
         replace(rows[each], specification=number, is_registered=number == 1)
         for number, each in enumerate(wanted, start=1)
     ]
+    return [
+        row.sealed(closed[row.order_name]) if row.order_name in closed else row for row in numbered
+    ]
+
+
+def closed_orders(study: OpenStudy) -> dict[str, str]:
+    """Return why the risk under a rival order may not be told, by order; the open ones are not in.
+
+    The rivals have gates of their own, which the primary's do not answer for.
+    """
+    reasons = {}
+    for answer in study.answers:
+        for order_name in rival_orders(study.protocol):
+            gates = answer.closing_risk(strict_name(order_name))
+            if answer.analysis == SPECIFICITY and failing(gates):
+                reasons[order_name] = sealing_reason(gates)
+    return reasons
 
 
 def no_curve(protocol: Protocol, reason: str) -> list[SpecificationRow]:

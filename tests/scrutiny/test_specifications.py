@@ -17,6 +17,7 @@ from analysis.scrutiny.specifications import (
     KINDS,
     SpecificationRow,
     _with_grace,
+    closed_orders,
     curve_frame,
     no_curve,
     read_curve,
@@ -24,6 +25,7 @@ from analysis.scrutiny.specifications import (
     specifications,
     summary_rows,
 )
+from analysis.study.gates import Gate
 from analysis.study.models import decision_rows, follow_up_rows
 from analysis.study.population import BASELINE_CATEGORIES
 from analysis.study.study import primary_analysis
@@ -130,6 +132,24 @@ def test_another_order_is_held_against_the_same_natural_course(curve):
     # A violation after the end of follow-up is none of either.
     assert row.value == pytest.approx(expected.value, rel=1e-9)
     assert row.low == pytest.approx(expected.low, rel=1e-9)
+
+
+def test_a_rival_order_that_its_own_gates_close_is_not_told(curve):
+    own = ground()
+    (asked,) = (each for each in own.study.answers if each.analysis == "specificity")
+    assert "alt23" in closed_orders(own.study)
+    assert "partial" not in closed_orders(own.study)
+    shut = Gate("balance_partial", 0.3, 0.1, "failed", "Out of balance.")
+    resting = {**asked.resting, "strict_partial": (*asked.resting["strict_partial"], shut)}
+    others = tuple(each for each in own.study.answers if each is not asked)
+    study = replace(own.study, answers=(*others, replace(asked, resting=resting)))
+    sealed = specification_curve(replace(own, study=study))
+    rows = [row for row in sealed if row.order_name == "partial"]
+    assert {row.status for row in rows} == {"sealed"}
+    assert all(row.value is None and "Out of balance" in row.reason for row in rows)
+    assert [row for row in sealed if row.order_name == "seed"] == [
+        row for row in curve if row.order_name == "seed"
+    ]
 
 
 def test_where_hardly_anybody_stays_no_adjustment_gives_a_number(curve):
