@@ -161,7 +161,7 @@ def analyse_step(workspace: Workspace, run_id: str) -> None:
     record = _begin(workspace, run_id, "analyse", "Analysing")
     building = _building(workspace, record)
     results = compute_results(building, _protocol(record), detail)
-    results["verdicts"] = with_standing(results["verdicts"], record.standing)
+    results["verdicts"] = with_standing(results["verdicts"], _standing(record))
     # A calibration may have ended since the run began; the release names what it holds.
     certificate = read_certificate(workspace, record.protocol_hash)
     results["certificate"] = certificate_frame(certificate.rows if certificate else ())
@@ -331,6 +331,7 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
         protocol_hash=record.protocol_hash,
         standing=record.standing,
         standing_reason=record.standing_reason,
+        spent=record.spent,
         certificate_hash=record.certificate_hash,
     )
 
@@ -344,8 +345,13 @@ def _circumstances(workspace: Workspace, ledger: Ledger, record: RunRecord) -> d
         "input_hash": input_hash,
         "standing": standing.word,
         "standing_reason": standing.reason,
+        "spent": standing.spent,
         "certificate_hash": certificate.hash if certificate else None,
     }
+
+
+def _standing(record: RunRecord) -> Standing:
+    return Standing(record.standing, record.standing_reason, record.spent)
 
 
 def _look(record: RunRecord) -> Look:
@@ -357,7 +363,9 @@ def _look(record: RunRecord) -> Look:
         protocol_hash=record.protocol_hash,
         input_hash=record.input_hash or "",
         code_version=record.code_version,
-        shows_effect=any(verdict["verdict"] != no_verdict for verdict in record.verdicts),
+        shown=tuple(
+            sorted(each["analysis"] for each in record.verdicts if each["verdict"] != no_verdict)
+        ),
     )
 
 

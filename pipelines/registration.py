@@ -44,21 +44,32 @@ class Registration:
 
 @dataclass(frozen=True)
 class Look:
-    """Results that could be seen: of which protocol and deliveries, and whether an effect was."""
+    """Results that could be seen: of which protocol and deliveries, and which effects were shown.
+
+    `shown` names the analyses whose estimates were not sealed.
+    """
 
     time: str
     protocol_hash: str
     input_hash: str
     code_version: str
-    shows_effect: bool
+    shown: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What results are in the light of the registrations: one word, and why."""
+    """What results are in the light of the registrations: one word for the protocol, and why.
+
+    The analyses in `spent` had shown their effect on other deliveries before: they are extra looks.
+    """
 
     word: str
     reason: str
+    spent: tuple[str, ...] = ()
+
+    def of(self, analysis: str) -> str:
+        """Return the word for one analysis."""
+        return EXPLORATORY if self.word == REGISTERED and analysis in self.spent else self.word
 
 
 Entry = Registration | Look
@@ -121,7 +132,7 @@ def read_entries(workspace: Workspace) -> tuple[Entry, ...]:
             content = json.loads(line)
             if content["previous"] != previous:
                 raise _damaged(path)
-            entries.append(KINDS[content["kind"]](**content["entry"]))
+            entries.append(_entry(content["kind"], content["entry"]))
             previous = sha256(line.encode())
     except (ValueError, KeyError, TypeError):
         raise _damaged(path) from None
@@ -131,9 +142,9 @@ def read_entries(workspace: Workspace) -> tuple[Entry, ...]:
 def standing_of(entries: Sequence[Entry], protocol_hash: str, input_hash: str) -> Standing:
     """Return what results of this protocol on these deliveries are.
 
-    Confirmatory are the results of the protocol that was frozen before the first look, on the
-    first deliveries on which an effect was shown. A look whose estimate was sealed shows no effect
-    and spends nothing: when the gates open does not depend on the estimate.
+    Confirmatory are the results of the protocol that was frozen before the first look, for each
+    analysis on the first deliveries on which its effect was shown. A look whose estimate was sealed
+    shows no effect and spends nothing: when the gates open does not depend on the estimate.
     """
     if not any(isinstance(each, Registration) for each in entries):
         return Standing(NOT_REGISTERED, "No protocol was registered in this workspace.")
@@ -148,13 +159,15 @@ def standing_of(entries: Sequence[Entry], protocol_hash: str, input_hash: str) -
         return Standing(EXPLORATORY, reason)
     if frozen.protocol_hash != protocol_hash:
         return Standing(EXPLORATORY, "The protocol is not the one that was registered.")
-    shown = next((each.input_hash for each in entries if _shows_effect(each)), input_hash)
-    if shown != input_hash:
-        return Standing(
-            EXPLORATORY,
-            "An extra look: the effect was shown before, on the deliveries held by then.",
-        )
-    return Standing(REGISTERED, "The protocol was registered before any result was seen.")
+    first_shown: dict[str, str] = {}
+    for each in entries:
+        for analysis in each.shown if isinstance(each, Look) else ():
+            first_shown.setdefault(analysis, each.input_hash)
+    return Standing(
+        REGISTERED,
+        "The protocol was registered before any result was seen.",
+        tuple(sorted(name for name, held in first_shown.items() if held != input_hash)),
+    )
 
 
 def frozen_protocol(entries: Sequence[Entry]) -> Registration | None:
@@ -186,12 +199,14 @@ def _line(entry: Entry, previous: str) -> str:
     return json.dumps(content, sort_keys=True)
 
 
-def _seen(look: Look) -> tuple[str, str, str, bool]:
-    return look.protocol_hash, look.input_hash, look.code_version, look.shows_effect
+def _entry(kind: str, content: dict[str, Any]) -> Entry:
+    if kind == "look":
+        return Look(**{**content, "shown": tuple(content["shown"])})
+    return KINDS[kind](**content)
 
 
-def _shows_effect(entry: Entry) -> bool:
-    return isinstance(entry, Look) and entry.shows_effect
+def _seen(look: Look) -> tuple[str, str, str, tuple[str, ...]]:
+    return look.protocol_hash, look.input_hash, look.code_version, look.shown
 
 
 def _damaged(path: Path) -> IntegrityError:

@@ -57,6 +57,7 @@ def status_facts(workspace: Workspace) -> dict[str, Any]:
         "verdicts": release_run.verdicts if release_run else (),
         "standing": release_run.standing if release_run else None,
         "standing_reason": release_run.standing_reason if release_run else None,
+        "spent": release_run.spent if release_run else (),
         "registered_protocol": _registered_protocol(workspace),
         "certificate": (
             certificate_facts(workspace, release_run.protocol_hash) if release_run else None

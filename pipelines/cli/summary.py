@@ -94,4 +94,7 @@ def verdict_lines(verdicts: Any) -> Iterator[str]:
 def standing_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the registered protocol makes of the results."""
     if facts["release_id"]:
-        yield f"Standing: {facts['standing']}. {facts['standing_reason']}"
+        yield f"Protocol: {facts['standing']}. {facts['standing_reason']}"
+    if facts["release_id"] and facts["spent"]:
+        names = ", ".join(facts["spent"])
+        yield f"Extra looks, their effects were shown on other deliveries before: {names}"

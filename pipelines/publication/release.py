@@ -33,8 +33,9 @@ ID_LENGTH: Final = 16
 class ReleaseInputs:
     """Everything a release is made of: deliveries in the order they came, code and protocol.
 
-    `standing` is what a registered protocol makes of the results, with the reason beside it;
-    `certificate_hash` names the calibration certificate that the release holds, if there is one.
+    `standing` is what a registered protocol makes of the results, with the reason beside it, and
+    `spent` names the analyses that are an extra look; `certificate_hash` names the calibration
+    certificate that the release holds, if there is one.
     """
 
     delivery_hashes: tuple[str, ...]
@@ -43,6 +44,7 @@ class ReleaseInputs:
     protocol_hash: str
     standing: str = NOT_REGISTERED
     standing_reason: str = ""
+    spent: tuple[str, ...] = ()
     certificate_hash: str | None = None
 
     @property
@@ -60,6 +62,7 @@ class ReleaseInputs:
             self.code.identity,
             self.protocol_hash,
             self.standing,
+            ",".join(self.spent),
             self.certificate_hash or "",
         )
         return sha256("\n".join(parts).encode())[:ID_LENGTH]
@@ -185,7 +188,11 @@ def _manifest(
         "is_synthetic": inputs.is_synthetic,
         "code": {**asdict(inputs.code), "libraries": dict(inputs.code.libraries)},
         "protocol": {"hash": inputs.protocol_hash, "content": json.loads(protocol_canonical)},
-        "standing": {"word": inputs.standing, "reason": inputs.standing_reason},
+        "standing": {
+            "protocol": inputs.standing,
+            "reason": inputs.standing_reason,
+            "extra_looks": list(inputs.spent),
+        },
         "certificate": inputs.certificate_hash,
         "files": {
             name: {"sha256": sha256(content), "bytes": len(content)}

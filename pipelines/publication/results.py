@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.contracts.protocol import Protocol
 from pipelines.progress import Progress
 from pipelines.publication.runs import FINISHED, RunRecord, runs_frame, utc_text
+from pipelines.registration import Standing
 from pipelines.warehouse.connection import connect, read_frame, write_frame
 from pipelines.workspace import Workspace
 
@@ -57,11 +58,12 @@ def read_study_tables(building: Path) -> "StudyTables":
         return StudyTables.read(lambda mart: read_frame(registry, mart))
 
 
-def with_standing(verdicts: "pl.DataFrame", word: str) -> "pl.DataFrame":
-    """Return the verdicts with what the registered protocol makes of them."""
+def with_standing(verdicts: "pl.DataFrame", standing: Standing) -> "pl.DataFrame":
+    """Return the verdicts with what the registered protocol makes of each."""
     import polars as pl
 
-    return verdicts.with_columns(standing=pl.lit(word))
+    words = [standing.of(analysis) for analysis in verdicts["analysis"]]
+    return verdicts.with_columns(standing=pl.Series(words, dtype=pl.String))
 
 
 def store_results(building: Path, results: Frames) -> None:

@@ -48,6 +48,7 @@ class RunRecord:
     verdicts: tuple[Mapping[str, Any], ...] = ()
     standing: str = NOT_REGISTERED
     standing_reason: str = ""
+    spent: tuple[str, ...] = ()
     certificate_hash: str | None = None
 
 
@@ -76,7 +77,7 @@ def read_run(workspace: Workspace, run_id: str) -> RunRecord:
         content = json.loads(path.read_bytes())
         known = {entry.name for entry in fields(RunRecord)}
         given = {name: value for name, value in content.items() if name in known}
-        for name in ("gates", "verdicts"):
+        for name in ("gates", "verdicts", "spent"):
             given[name] = tuple(given.get(name, ()))
         return RunRecord(**given)
     except (OSError, ValueError, TypeError, AttributeError):

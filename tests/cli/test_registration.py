@@ -9,6 +9,7 @@ import pytest
 
 from analysis.contracts.errors import IntegrityError
 from analysis.contracts.protocol import load_protocol
+from analysis.contracts.results import VERDICTS
 from analysis.contracts.standing import EXPLORATORY, NOT_REGISTERED, REGISTERED
 from pipelines.line import freeze_protocol
 from pipelines.publication.release import current_release
@@ -24,6 +25,7 @@ from pipelines.registration import (
 from pipelines.workspace import Workspace
 from tests.cli.conftest import Nmt
 
+*_, CANNOT = VERDICTS
 CHANGED = "[gates]\nbalance_largest_difference = 0.5\n[bootstrap]\nreplicates = 2\n"
 
 
@@ -31,12 +33,12 @@ def froze(protocol: str) -> Registration:
     return Registration("2026-01-01", protocol, "{}", "1", "", 0, 0)
 
 
-def looked(protocol: str, deliveries: str, *, shows_effect: bool = False) -> Look:
-    return Look("2026-01-02", protocol, deliveries, "1", shows_effect)
+def looked(protocol: str, deliveries: str, *shown: str) -> Look:
+    return Look("2026-01-02", protocol, deliveries, "1", shown)
 
 
 def standing(*entries: Entry, protocol: str = "plan", deliveries: str = "spring") -> str:
-    return standing_of(entries, protocol, deliveries).word
+    return standing_of(entries, protocol, deliveries).of("primary")
 
 
 # What counts, case by case.
@@ -49,7 +51,7 @@ def standing(*entries: Entry, protocol: str = "plan", deliveries: str = "spring"
         pytest.param((looked("plan", "spring"),), NOT_REGISTERED, id="only looked"),
         pytest.param((froze("plan"),), REGISTERED, id="frozen before the first look"),
         pytest.param(
-            (froze("plan"), looked("plan", "spring", shows_effect=True)),
+            (froze("plan"), looked("plan", "spring", "primary")),
             REGISTERED,
             id="the same look again",
         ),
@@ -82,14 +84,19 @@ def standing(*entries: Entry, protocol: str = "plan", deliveries: str = "spring"
             id="a sealed look spends nothing",
         ),
         pytest.param(
-            (froze("plan"), looked("plan", "winter", shows_effect=True)),
+            (froze("plan"), looked("plan", "winter", "endurance", "primary")),
             EXPLORATORY,
             id="an extra look at other deliveries",
         ),
         pytest.param(
-            (froze("plan"), looked("other", "winter", shows_effect=True)),
+            (froze("plan"), looked("other", "winter", "endurance", "primary")),
             EXPLORATORY,
             id="the effect was seen under another protocol",
+        ),
+        pytest.param(
+            (froze("plan"), looked("plan", "winter", "endurance")),
+            REGISTERED,
+            id="another hypothesis was shown, this one was sealed",
         ),
     ],
 )
@@ -130,7 +137,7 @@ def with_three_entries(workspace: Workspace) -> list[str]:
     freeze_protocol(workspace, load_protocol())
     remember_look(workspace, looked("plan", "spring"))
     remember_look(workspace, looked("plan", "spring"))
-    remember_look(workspace, looked("plan", "summer", shows_effect=True))
+    remember_look(workspace, looked("plan", "summer", "primary"))
     lines = ledger_path(workspace).read_text().splitlines()
     assert len(lines) == 3
     return lines
@@ -186,14 +193,14 @@ def test_a_protocol_registered_first_makes_registered_results(
     manifest = json.loads(
         (workspace.releases_dir / first["release_id"] / "manifest.json").read_text()
     )
-    assert manifest["standing"]["word"] == REGISTERED
+    assert manifest["standing"]["protocol"] == REGISTERED
     again = run_facts(nmt, workspace, "--protocol", protocol)
     assert again["release_outcome"] is None
     assert again["release_id"] == first["release_id"]
 
     shown = nmt("status", "--data", workspace.root).out
     assert "Registered protocol: " in shown
-    assert "Standing: registered." in shown
+    assert "Protocol: registered." in shown
     changed = tmp_path / "changed.toml"
     changed.write_text(CHANGED)
     facts = run_facts(nmt, workspace, "--protocol", changed)
@@ -234,8 +241,11 @@ def test_more_deliveries_are_an_extra_look_once_the_effect_was_shown(
 
     def compute(*arguments: Any) -> dict[str, pl.DataFrame]:
         found = former(*arguments)
-        verdict = "no clear difference" if shows_effect else found["verdicts"]["verdict"][0]
-        return {**found, "verdicts": found["verdicts"].with_columns(verdict=pl.lit(verdict))}
+        verdict = "no clear difference" if shows_effect else CANNOT
+        verdicts = found["verdicts"].with_columns(
+            verdict=pl.when(analysis="primary").then(pl.lit(verdict)).otherwise(pl.lit(CANNOT))
+        )
+        return {**found, "verdicts": verdicts}
 
     monkeypatch.setattr(results, "compute_results", compute)
     workspace = Workspace(tmp_path / "data")
@@ -244,7 +254,10 @@ def test_more_deliveries_are_an_extra_look_once_the_effect_was_shown(
     assert first["standing"] == REGISTERED
     assert run_facts(nmt, workspace, "--protocol", protocol)["release_id"] == first["release_id"]
     later = run_facts(nmt, workspace, correction, "--protocol", protocol)
-    assert later["standing"] == word
+    standings = {each["analysis"]: each["standing"] for each in later["verdicts"]}
+    assert standings.pop("primary") == word
+    assert set(standings.values()) == {REGISTERED}
+    assert later["spent"] == (["primary"] if shows_effect else [])
 
 
 def test_a_protocol_can_be_registered_before_there_are_data(nmt: Nmt, tmp_path: Path) -> None:
