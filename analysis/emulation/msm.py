@@ -20,6 +20,7 @@ from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_s
 from analysis.emulation.design import Design, Term, design_matrix
 from analysis.emulation.hazards import UnstableModelError
 from analysis.emulation.logistic import fit_logistic, probabilities
+from analysis.emulation.pooled import WeightModel, cluster_sums
 from analysis.survival.counting import CountingRows, counting_rows
 from analysis.survival.cox import EFRON, CoxFit, fit_cox
 
@@ -69,6 +70,39 @@ def assignment_factors(
     if numerator is None:
         return np.asarray(1.0 / below, dtype=np.float64)
     return of_chosen(chance(rows, chosen, numerator, precision=precision), chosen) / below
+
+
+def assignment_models(
+    rows: pl.DataFrame,
+    chosen: BoolArray,
+    denominator: Sequence[Term],
+    numerator: Sequence[Term] | None = (),
+    *,
+    cluster: IntArray | None = None,
+    used_on: IntArray | None = None,
+    precision: float = 0.0,
+) -> tuple[WeightModel, ...]:
+    """Return how the weights of `assignment_factors` answer their models, for `fit_pooled`.
+
+    `cluster` (rows,) are the clusters of the rows modelled, each row its own when absent, and the
+    same as of the pooled rows; `used_on` (pooled rows,) says which row modelled weighs each of
+    them, one each in order when absent.
+    """
+    used = np.arange(len(chosen)) if used_on is None else used_on
+    models = []
+    for terms, sign in ((denominator, -1.0), (numerator, 1.0)):
+        if terms is None:
+            continue
+        design = design_matrix(rows, terms)
+        fit = fit_logistic(design, chosen, precision=precision)
+        if not fit.has_converged:
+            raise UnstableModelError("A model of the weights has no stable solution in these data.")
+        residual = chosen - probabilities(design, fit.coefficients)
+        scores = cluster_sums(design.values, residual, cluster)
+        influences = np.linalg.solve(fit.information, scores.T).T.astype(np.float64)
+        slopes = sign * residual[:, None] * design.values
+        models.append(WeightModel(slopes[used], influences))
+    return tuple(models)
 
 
 def treatment_weights(

@@ -3,10 +3,13 @@
 Rows are a person's periods at risk; with short periods the odds ratio is close to a hazard ratio
 (D'Agostino et al. 1990; Hernan and Robins 2020, chapter 17). With inverse probability weights the
 model is a marginal structural one (Robins, Hernan and Brumback 2000). Errors sum each cluster's
-scores (Liang and Zeger 1986), times G/(G-1) for G clusters, as sandwich::vcovCL does; they take
-the weights as known, which is conservative for weights of treatment models that are right
-(Robins 1998). A survival curve multiplies one less the hazards of a person's periods, and is then
-averaged over people: with covariates in the model this is the parametric g-formula (Robins 1986).
+scores (Liang and Zeger 1986), times G/(G-1) for G clusters, as sandwich::vcovCL does. They take the
+weights as known, which is conservative where the treatment model is right (Robins 1998), unless
+told how the weights answer the models they were made of: then a cluster's part in those models is
+carried along (stacked estimating equations; Newey and McFadden 1994, section 6).
+
+A survival curve multiplies one less the hazards of a person's periods, and is then averaged over
+people: with covariates in the model this is the parametric g-formula (Robins 1986).
 """
 
 from collections.abc import Sequence
@@ -92,26 +95,47 @@ class StandardisedSurvival:
         return influence_errors(self.influences - other.influences)
 
 
+@dataclass(frozen=True)
+class WeightModel:
+    """How the weights of the rows answer the q coefficients of a model that they were made of.
+
+    `slopes` (rows x q): derivatives of each row's log weight; `influences` (G x q): what each
+    cluster did to the coefficients, clusters in rising order.
+    """
+
+    slopes: FloatArray
+    influences: FloatArray
+
+
 def fit_pooled(
     design: Design,
     happened: BoolArray,
     *,
     weights: FloatArray | None = None,
     cluster: IntArray | None = None,
+    weight_models: Sequence[WeightModel] = (),
     precision: float = 0.0,
 ) -> PooledFit:
     """Return the weighted logistic model of the rows with errors by cluster.
 
     `happened`, `weights` (case weights, one each when absent) and `cluster` (any whole numbers;
-    every row its own when absent) are (rows,). Raises `UnstableModelError` when the likelihood has
-    no maximum.
+    every row its own when absent) are (rows,). Without `weight_models` errors take the weights as
+    known. Raises `UnstableModelError` when the likelihood has no maximum.
     """
     weights = np.ones(len(happened)) if weights is None else weights
     fit = fit_logistic(design, happened, weights, precision=precision)
     if not fit.has_converged:
         raise UnstableModelError("The pooled model has no stable solution in these data.")
     residual = weights * (happened - probabilities(design, fit.coefficients))
-    scores = _cluster_sums(design.values, residual, cluster)
+    scores = cluster_sums(design.values, residual, cluster)
+    for model in weight_models:
+        if len(model.influences) != len(scores):
+            raise ValueError(
+                f"The rows have {len(scores)} clusters, a model of their weights "
+                f"{len(model.influences)}; both must hold the same ones."
+            )
+        answers = design.values.T @ (residual[:, None] * model.slopes)
+        scores = scores + model.influences @ answers.T
     influences: FloatArray = np.linalg.solve(fit.information, scores.T).T.astype(np.float64)
     groups = len(influences)
     covariance = influences.T @ influences * (groups / max(groups - 1.0, 1.0))
@@ -174,8 +198,8 @@ def influence_errors(influences: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(squares), dtype=np.float64)
 
 
-def _cluster_sums(x: FloatArray, residual: FloatArray, cluster: IntArray | None) -> FloatArray:
-    """Return the scores summed by cluster (clusters x columns), clusters in rising order."""
+def cluster_sums(x: FloatArray, residual: FloatArray, cluster: IntArray | None) -> FloatArray:
+    """Return rows times residuals summed by cluster (clusters x columns), clusters rising."""
     if cluster is None:
         return np.asarray(x * residual[:, None], dtype=np.float64)
     if np.any(np.diff(cluster) < 0):

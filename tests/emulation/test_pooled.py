@@ -4,8 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from analysis.emulation.bootstrap import unit_counts
 from analysis.emulation.design import Category, Quantity, design_matrix
 from analysis.emulation.hazards import UnstableModelError
+from analysis.emulation.logistic import fit_logistic, probabilities
+from analysis.emulation.msm import assignment_factors, assignment_models
 from analysis.emulation.pooled import (
     fit_pooled,
     influence_errors,
@@ -86,3 +89,81 @@ def test_what_cannot_be_estimated_is_refused():
     other = rows.with_columns(pl.lit(2.0).alias("x"), kind=pl.lit("b"))
     with pytest.raises(ValueError, match="does not vary"):
         shared_designs([rows.with_columns(kind=pl.lit("a")), other], [Category("kind")])
+
+
+def confounded(people: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, np.ndarray]:
+    """Return people with a treatment that depends on x, their periods, and what happened."""
+    random = np.random.default_rng(seed)
+    x = random.normal(0, 1, people)
+    own = pl.DataFrame({"x": x, "treated": random.random(people) < 1 / (1 + np.exp(-x))})
+    person = np.repeat(np.arange(people), 4)
+    rows = own[person].with_columns(
+        pl.col("treated").cast(pl.Float64),
+        person=pl.Series(person),
+        period=np.tile(range(4), people),
+    )
+    return own, rows, random.random(len(person)) < 1 / (1 + np.exp(2.0 - x[person]))
+
+
+def refitted(own: pl.DataFrame, rows: pl.DataFrame, happened: np.ndarray, counts: np.ndarray):
+    """Return the coefficients of weighting and pooling when people count so often."""
+    treated = own["treated"].to_numpy()
+    model = design_matrix(own, [Quantity("x")])
+    chance = probabilities(model, fit_logistic(model, treated, counts).coefficients)
+    share = counts @ treated / counts.sum()
+    weights = np.where(treated, share / chance, (1 - share) / (1 - chance)) * counts
+    person = rows["person"].to_numpy()
+    design = design_matrix(rows, [Quantity("treated"), Quantity("period")])
+    return fit_logistic(design, happened, weights[person]).coefficients
+
+
+def test_a_person_moves_the_weighted_model_through_the_weights_as_well():
+    own, rows, happened = confounded(90, seed=40)
+    treated, person = own["treated"].to_numpy(), rows["person"].to_numpy()
+    weights = assignment_factors(own, treated, [Quantity("x")])[person]
+    design = design_matrix(rows, [Quantity("treated"), Quantity("period")])
+    models = assignment_models(own, treated, [Quantity("x")], used_on=person)
+    fit = fit_pooled(design, happened, weights=weights, cluster=person, weight_models=models)
+    once, step = np.ones(90), 1e-5
+    np.testing.assert_allclose(refitted(own, rows, happened, once), fit.coefficients, atol=1e-9)
+    for one in (0, 17, 89):
+        more = once + step * (np.arange(90) == one)
+        less = once - step * (np.arange(90) == one)
+        slope = refitted(own, rows, happened, more) - refitted(own, rows, happened, less)
+        # Central differences: the error is of the order of the step squared and of rounding.
+        np.testing.assert_allclose(slope / (2 * step), fit.influences[one], rtol=1e-5, atol=1e-8)
+
+
+def test_carrying_the_weights_narrows_the_error_to_that_of_resamples():
+    own, rows, happened = confounded(800, seed=41)
+    treated, person = own["treated"].to_numpy(), rows["person"].to_numpy()
+    weights = assignment_factors(own, treated, [Quantity("x")])[person]
+    design = design_matrix(rows, [Quantity("treated"), Quantity("period")])
+    models = assignment_models(own, treated, [Quantity("x")], used_on=person)
+    known, carried = (
+        np.sqrt(
+            fit_pooled(
+                design, happened, weights=weights, cluster=person, weight_models=each
+            ).covariance[1, 1]
+        )
+        for each in ((), models)
+    )
+    counts = unit_counts(800, 200, seed=42).astype(float)
+    drawn = [refitted(own, rows, happened, counts[:, draw])[1] for draw in range(200)]
+    # Two hundred resamples tell a standard deviation to 5 %.
+    assert carried == pytest.approx(np.std(drawn, ddof=1), rel=0.15)
+    assert carried < 0.95 * known
+
+
+def test_models_of_weights_must_hold_the_same_clusters():
+    own, rows, happened = confounded(40, seed=43)
+    treated = own["treated"].to_numpy()
+    models = assignment_models(
+        own.head(39),
+        treated[:39],
+        [Quantity("x")],
+        used_on=np.minimum(rows["person"].to_numpy(), 38),
+    )
+    design = design_matrix(rows, [Quantity("treated")])
+    with pytest.raises(ValueError, match="same ones"):
+        fit_pooled(design, happened, cluster=rows["person"].to_numpy(), weight_models=models)
