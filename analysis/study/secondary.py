@@ -108,10 +108,15 @@ class _Found:
 
 def secondary_rows(design: PrimaryDesign) -> list[EstimateRow]:
     """Return the unsealed rows of all secondary outcomes."""
+    return [*first_event_rows(design), *recurrent_rows(design.ground)]
+
+
+def first_event_rows(design: PrimaryDesign) -> list[EstimateRow]:
+    """Return the unsealed rows of the secondary outcomes that end with the first event."""
     ground, weighted = design.ground, design.weighted
     unit = ground.cohort.unit
     if weighted is None:
-        everything = (*OF_FIRST_EVENTS, TIME_WELL, COUNTED)
+        everything = (*OF_FIRST_EVENTS, TIME_WELL)
         return [row for each in everything for row in _rows(each, None, design.reason, ground)]
     strict, natural = (risks_and_times(each, unit) for each in weighted)
     rows = []
@@ -119,8 +124,7 @@ def secondary_rows(design: PrimaryDesign) -> list[EstimateRow]:
         events = tuple(_events(each, outcome) for each in weighted)
         found = _Found(strict, natural, (events[0], events[1]))
         rows += _rows(outcome, found, _none_seen(found, outcome), ground)
-    rows += _rows(TIME_WELL, _recovered(weighted, ground), "", ground)
-    return [*rows, *recurrent_rows(ground)]
+    return rows + _rows(TIME_WELL, _recovered(weighted, ground), "", ground)
 
 
 def recurrent_rows(ground: Ground) -> list[EstimateRow]:

@@ -12,7 +12,7 @@ def test_everything_asked_beside_the_primary_contrast_fits_the_table_and_its_rel
     steps = []
     rows = further_rows(ground_of(simulated()), progress=steps.append)
     table = estimate_rows(rows)
-    assert len(steps) == 4
+    assert len(steps) == 5
     names = ["analysis", "strategy", "comparator", "estimator", "measure", "subgroup_kind",
              "subgroup"]  # fmt: skip
     assert table.select(names).is_duplicated().sum() == 0
