@@ -24,7 +24,8 @@ STATUS_NAMES: Final = {
 }
 SHARES: Final = ("coverage", "power", "sealed", "answered", "type_one")
 NOT_RUN: Final = (
-    "No certificate was made for these records: the estimator was not run on simulated registries."
+    "No certificate was made for these records: the estimator was not run on simulated "
+    "registries. The command nmt calibrate makes one."
 )
 
 

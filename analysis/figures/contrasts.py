@@ -49,7 +49,8 @@ def forest(
 
 
 def _unit(measure: str | None) -> str:
-    told = f"{measures.measure_name(measure)}, {measures.unit_words(measure)}"
+    name, unit = measures.measure_name(measure), measures.unit_words(measure)
+    told = name if unit in name else f"{name}, {unit}"
     return told[:1].upper() + told[1:]
 
 

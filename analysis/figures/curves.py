@@ -19,6 +19,8 @@ CURVE_ROLES: Final = {
     "natural": ("other", "dash"),
     "early_loading": ("network", "dot"),
 }
+# Names that fit beside the numbers under the axis.
+SHORT_NAMES: Final = {"stage_5_completed": "stage 5", "early_loading": "early"}
 # Of the day's course one in thirty is told in the table; the drawing has every day.
 TWIN_DAYS: Final = 30
 # How many numbers at risk fit under the axis on a phone.
@@ -102,11 +104,11 @@ def _end_label(end: Row, name: str, *, is_below: bool) -> dict[str, Any]:
     return style.label(
         end["day"],
         round(100 * end["risk"], 1),
-        f"{strategy_name(name)} {words.percent(end['risk'])}",
+        f"{SHORT_NAMES.get(name, strategy_name(name))} {words.percent(end['risk'])}",
         _role(name)[0],
         xanchor="right",
         yanchor="top" if is_below else "bottom",
-        yshift=-18 if is_below else 6,
+        yshift=-34 if is_below else 6,
     )
 
 
@@ -140,7 +142,8 @@ def _numbers_at_risk(
             )  # fmt: skip
         notes.append(
             style.label(
-                0, 0, strategy_name(name), _role(name)[0], xref="paper", yref="paper",
+                0, 0, SHORT_NAMES.get(name, strategy_name(name)), _role(name)[0],
+                xref="paper", yref="paper",
                 xanchor="left", yanchor="top", xshift=-58, yshift=-below - RISK_LINE * place,
                 font=_small(_role(name)[0]),
             )

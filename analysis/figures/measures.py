@@ -12,7 +12,9 @@ STRATEGY_NAMES: Final = {
     "strict": "strict",
     "natural": "natural",
     "early_loading": "early loading",
+    "strict_in_care": "strict, staying in care",
     "in_order": "in order",
+    "stage_5_completed": "staying until stage 5 is completed",
     "completed_all": "completed all five",
     "not_completed_all": "did not",
     "never_violated": "never left the order",
@@ -66,7 +68,7 @@ ANALYSIS_NAMES: Final = {
 def strategy_name(name: str | None) -> str:
     """Return a strategy as words."""
     given = name or ""
-    if given.startswith("strict_"):
+    if given.startswith("strict_") and given not in STRATEGY_NAMES:
         return f"strict, order {words.spelled(given.removeprefix('strict_')).lower()}"
     return STRATEGY_NAMES.get(given, words.spelled(given).lower())
 
@@ -109,7 +111,9 @@ def write_effect(measure: str | None, *, is_contrast: bool = True) -> Write:
     """Return the function that writes values of a measure."""
     if measure == "risk":
         return words.points if is_contrast else words.percent
-    if is_share(measure) or measure == "tau":
+    if measure == "tau":
+        return spread
+    if is_share(measure):
         return words.points
     if measure == "i_squared":
         return words.percent
@@ -130,18 +134,23 @@ def days(number: float) -> str:
 
 def days_apart(number: float) -> str:
     """Return a difference of days with its sign."""
-    return f"{words.signed(f'{number:+.1f}'.removesuffix('.0'))} days"
+    return f"{words.with_sign(number)} days"
+
+
+def spread(share: float) -> str:
+    """Return a standard deviation of risk differences in points, which has no sign."""
+    return f"{words.decimal(round(100 * share, 1))} points"
 
 
 def unit_words(measure: str | None) -> str:
     """Return the unit in which a measure is drawn."""
     if is_ratio(measure):
-        return "ratio; 1 is no difference"
+        return "1 is no difference"
     if is_share(measure):
         return "percentage points"
     if is_days(measure):
         return "days"
-    return "a person" if "count" in (measure or "") else measure_name(measure)
+    return "per person" if "count" in (measure or "") else measure_name(measure)
 
 
 def drawn_scale(measure: str | None) -> float:

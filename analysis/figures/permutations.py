@@ -12,26 +12,27 @@ from analysis.figures.words import Row, shows
 Z_95: Final = 1.959964
 
 
-def permuted_funnel(rows: Sequence[Row], designed: Row | None) -> Chart:
+def permuted_funnel(
+    rows: Sequence[Row], designed: Row | None, rejected: Row | None = None
+) -> Chart:
     """Return the estimates of permuted orders by their errors, with the study's own among them.
 
     Rows are released rows of results.negative_exposures; `designed` is the primary row of
-    results.estimates of the risk difference, drawn only where it is released.
+    results.estimates of the risk difference, drawn only where it is released; `rejected` the row
+    of results.sensitivity with the share of them that is rejected, which rounded marks cannot tell.
     """
     drawn = [row for row in rows if shows(row, "risk_difference", "difference_error")]
-    outside = sum(_is_outside(row) for row in drawn)
     own = (LegendEntry("diamond-own", "the study's own estimate"),) if _has_error(designed) else ()
     what = "The test with permuted orders"
     return Chart(
         key="permuted-orders",
-        title=f"{outside} of {len(drawn)} permuted orders lie outside their 95% limits"
-        if drawn
-        else "Orders with permuted labels",
+        title=_title(drawn, rejected),
         note=(
             "Risk difference in percentage points by its standard error. Stage labels are "
             "shuffled within clinic and severity, so there is nothing to be found: a sound design "
             "puts 1 in 20 beyond the dotted lines (1.96 standard errors). More than that is "
-            f"systematic error, and widens the calibrated interval. n: {len(drawn)} orders."
+            "systematic error, and widens the calibrated interval. Marks are of rounded numbers, "
+            f"so they stand on a grid. n: {len(drawn)} orders."
         ),
         twin=_twin(rows),
         spec=_spec(drawn, designed) if drawn else None,
@@ -46,8 +47,13 @@ def permuted_funnel(rows: Sequence[Row], designed: Row | None) -> Chart:
     )
 
 
-def _is_outside(row: Row) -> bool:
-    return bool(abs(row["risk_difference"]) > Z_95 * row["difference_error"])
+def _title(drawn: Sequence[Row], rejected: Row | None) -> str:
+    if not drawn:
+        return "Orders with permuted labels"
+    if rejected is None or not shows(rejected, "value"):
+        return f"{len(drawn)} orders with permuted labels, in which there is nothing to be found"
+    share = words.percent(rejected["value"])
+    return f"{share} of {len(drawn)} permuted orders are rejected, where 5% are expected"
 
 
 def _has_error(row: Row | None) -> bool:

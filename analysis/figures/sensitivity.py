@@ -87,6 +87,7 @@ def _reading(method: str, shown: Found) -> str:
         "empirical_null_exposures": _of_null,
         "positive_control": _of_positive,
         IMMORTAL: _of_immortal,
+        "specification_curve": _of_specifications,
     }
     told = ways[method](shown) if method in ways else ""
     return told or f"{len(shown)} numbers, in the table below."
@@ -131,8 +132,23 @@ def _of_calibrated(shown: Found) -> str:
     if shows(row, "low", "high"):
         told += f" ({words.span(row['low'], row['high'], words.decimal)})"
     return (
-        f"{told}, p {_value(shown, 'p_value')}, once the error that the design shows where there "
+        f"{told}, p {_p(shown)}, once the error that the design shows where there "
         "is nothing to find is counted in (Schuemie et al. 2018)."
+    )
+
+
+def _p(shown: Found) -> str:
+    """Return the calibrated p; one that rounding took to 0 is only near it."""
+    told = _value(shown, "p_value")
+    return "near 0" if told == "0" else told
+
+
+def _of_specifications(shown: Found) -> str:
+    return (
+        f"{_value(shown, 'specifications')} specifications have an estimate, the middle one of "
+        f"{_value(shown, 'median_risk_difference')}; intervals of "
+        f"{_value(shown, 'share_below_none')} lie below no difference, of "
+        f"{_value(shown, 'share_above_none')} above. They share their people, so this is no test."
     )
 
 

@@ -9,9 +9,11 @@ from analysis.figures.forest import status_cell
 from analysis.figures.gaps import why_empty
 from analysis.figures.words import Row, shows
 
+REGISTERED: Final = "registered beforehand"
+OWN: Final = "of the protocol"
 # The choices in the order in which the matrix tells them, and their names.
 CHOICES: Final = {
-    "definition": "completion",
+    "definition": "definition",
     "order_name": "order",
     "horizon_days": "horizon",
     "adjustment": "adjusted for",
@@ -25,8 +27,11 @@ BELOW: Final = 44
 HEADING: Final = ""
 
 
-def specification_chart(rows: Sequence[Row]) -> Chart:
-    """Return the curve of released rows of results.specification_curve."""
+def specification_chart(rows: Sequence[Row], own_name: str = OWN) -> Chart:
+    """Return the curve of released rows of results.specification_curve.
+
+    `own_name` is what the protocol's own specification is called.
+    """
     drawn = sorted(
         (row for row in rows if shows(row, "value")),
         key=lambda row: (float(row["value"]), int(row["specification"])),
@@ -36,17 +41,17 @@ def specification_chart(rows: Sequence[Row]) -> Chart:
         title=_title(drawn),
         note=(
             "Risk difference, percentage points, strict against natural, sorted, with 95% "
-            "intervals; beneath, a dot for every choice behind an estimate. The specification "
-            "registered beforehand is the diamond. The estimates share people and are not "
-            f"independent. {_size(rows, drawn)}"
+            "intervals; beneath, a dot for every choice behind an estimate. The diamond is the "
+            f"specification {own_name}. The estimates share people and are not independent; ends "
+            f"of intervals are rounded outward. {_size(rows, drawn)}"
         ).strip(),
-        twin=_twin(rows),
+        twin=_twin(rows, own_name),
         spec=_spec(drawn) if drawn else None,
         missing="" if drawn else why_empty("The specification curve", rows),
         height="tall",
         legend=(
             LegendEntry("dot-network", "specification"),
-            LegendEntry("diamond-own", "registered beforehand"),
+            LegendEntry("diamond-own", own_name),
         ),
         source="results/specification_curve",
     )
@@ -204,14 +209,14 @@ def _dots(drawn: Sequence[Row], lines: Sequence[tuple[str, str]]) -> list[dict[s
     return traces
 
 
-def _twin(rows: Sequence[Row]) -> Twin:
+def _twin(rows: Sequence[Row], own_name: str) -> Twin:
     ordered = sorted(
         rows, key=lambda row: (not shows(row, "value"), row["value"] or 0.0, row["specification"])
     )
     cells = [
         [
             words.text(
-                f"{row['specification']}, registered"
+                f"{row['specification']}, {own_name}"
                 if row["is_registered"]
                 else row["specification"]
             ),

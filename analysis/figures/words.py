@@ -96,8 +96,13 @@ def percent(share: float) -> str:
 
 def points(share: float) -> str:
     """Return a difference of shares as percentage points, with its sign."""
-    text = f"{share * 100:+.1f}".replace(".0", "")
-    return signed(text) + " points"
+    return f"{with_sign(share * 100)} points"
+
+
+def with_sign(number: float) -> str:
+    """Return a difference with its sign and at most one decimal; nothing stands before a 0."""
+    text = f"{number:+.1f}".removesuffix(".0")
+    return "0" if text in {"+0", "-0"} else signed(text)
 
 
 def decimal(number: float) -> str:

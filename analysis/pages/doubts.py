@@ -20,8 +20,9 @@ from analysis.figures.sensitivity import (
     readings,
     sensitivity_table,
 )
-from analysis.figures.specifications import specification_chart
+from analysis.figures.specifications import OWN, REGISTERED, specification_chart
 from analysis.figures.words import Row
+from analysis.pages.answers import first
 from analysis.pages.blocks import Block, Charts, Points, Section, missing, table
 from analysis.pages.effects import primary_contrast
 from analysis.pages.shelf import Shelf
@@ -36,7 +37,8 @@ def sensitivity_section(shelf: Shelf) -> Section:
     """Return what would have to be true for the answer to be wrong."""
     rows = shelf.rows("sensitivity")
     own = primary_contrast(shelf.rows("estimates"))
-    funnel = permuted_funnel(shelf.rows("negative_exposures"), own)
+    rejected = first(rows, _is_share_rejected)
+    funnel = permuted_funnel(shelf.rows("negative_exposures"), own, rejected)
     blocks: list[Block] = []
     if rows:
         blocks.append(Points(readings(rows)))
@@ -56,14 +58,19 @@ def sensitivity_section(shelf: Shelf) -> Section:
     )
 
 
-def specifications_section(shelf: Shelf) -> Section:
+def _is_share_rejected(row: Row) -> bool:
+    return (row["method"], row["measure"]) == ("empirical_null_exposures", "share_rejected")
+
+
+def specifications_section(shelf: Shelf, *, is_registered: bool) -> Section:
     """Return the primary contrast under every choice that could have been made."""
+    own = REGISTERED if is_registered else OWN
     return Section(
         "specifications",
         "Every choice that could have been made",
         "The primary contrast over definitions of completion, orders, horizons, adjustments, "
-        "follow-up and cuts of the weights (Simonsohn et al. 2020). One was registered beforehand.",
-        (Charts((specification_chart(shelf.rows("specification_curve")),)),),
+        "follow-up and cuts of the weights (Simonsohn et al. 2020). One of them is the protocol's.",
+        (Charts((specification_chart(shelf.rows("specification_curve"), own),)),),
     )
 
 

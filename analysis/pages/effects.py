@@ -229,8 +229,10 @@ def _pooled(rows: Sequence[Row]) -> list[Block]:
 
 
 def _clinic_label(row: Row) -> str:
-    kind = words.spelled(row["estimator"]).lower()
-    return f"{kind}: {measures.measure_name(row['measure'])}"
+    name = measures.measure_name(row["measure"])
+    if row["estimator"] == "cochran_q":
+        return name
+    return f"{words.spelled(row['estimator']).lower()}: {name}"
 
 
 def _is_told(row: Row) -> bool:

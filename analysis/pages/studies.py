@@ -51,6 +51,11 @@ HYPOTHESES: Final = {
     "endurance": "finishing the endurance stage lowers re-injury",
     "specificity": "this order matters more than rival orders",
 }
+CLAIMS: Final = {
+    **HYPOTHESES,
+    "primary": HYPOTHESES["completion"],
+    "early_loading": "beginning strength or endurance early differs from the strict order",
+}
 VERDICT_CLASSES: Final = {
     "compatible with lower re-injury": "lower",
     "no clear difference": "none",
@@ -96,8 +101,9 @@ def research_page(
 ) -> ResearchPage:
     """Return the study as far as it is released."""
     own_gates = of_primary(shelf.rows("gates"))
+    verdicts = _verdicts(shelf.rows("verdicts"))
     return ResearchPage(
-        verdicts=_verdicts(shelf.rows("verdicts")),
+        verdicts=verdicts,
         summary=_summary(shelf.rows("estimates")),
         failed_gates=[words.spelled(row["gate"]) for row in own_gates if row["status"] != "passed"],
         sections=(
@@ -114,7 +120,7 @@ def research_page(
             secondary_section(shelf),
             trials_section(shelf),
             sensitivity_section(shelf),
-            specifications_section(shelf),
+            specifications_section(shelf, is_registered=verdicts[0].standing == "registered"),
             certificate_section(shelf),
             _slopes_section(shelf),
             estimates_section(shelf),
@@ -140,9 +146,7 @@ def _verdict(analysis: str, verdict: str, reason: str, standing: str | None) -> 
     return Verdict(
         analysis,
         analysis_name(analysis),
-        HYPOTHESES["completion" if analysis == PRIMARY else analysis]
-        if analysis in {PRIMARY, *HYPOTHESES}
-        else "",
+        CLAIMS.get(analysis, ""),
         verdict,
         reason,
         standing or "",

@@ -137,6 +137,7 @@ def test_ratios_are_drawn_around_one_and_days_told_as_days() -> None:
     assert spec(chart)["layout"]["shapes"][0]["x0"] == 1.0
     write = measures.write_effect("restricted_mean_days_difference")
     assert write(5.25) == "+5.2 days"
+    assert write(0.0) == "0 days"
     assert words.span(-1.0, 5.5, write) == "\N{MINUS SIGN}1 to +5.5 days"
 
 
@@ -248,15 +249,17 @@ def test_every_dot_of_the_matrix_stands_on_its_choice(plain: dict[str, list[Row]
     ]  # fmt: skip
 
 
-def test_the_permuted_orders_are_counted_against_their_limits() -> None:
+def test_the_permuted_orders_are_told_with_the_share_rejected() -> None:
     def order(number: int, value: float) -> dict[str, Any]:
         errors = {"difference_error": 0.01, "ratio_error": 0.07}
         own = {"permutation": number, "risk_difference": value, "log_risk_ratio": value * 5}
         return own | errors | {"status": "estimated"}
 
     rows = released("negative_exposures", order(1, 0.004), order(2, -0.031), order(3, 0.012))
-    chart = permuted_funnel(rows, None)
-    assert chart.title == "1 of 3 permuted orders lie outside their 95% limits"
+    share = {"analysis": "primary", "method": "empirical_null_exposures", "status": "estimated"}
+    (rejected,) = released("sensitivity", share | {"measure": "share_rejected", "value": 0.3333})
+    chart = permuted_funnel(rows, None, rejected)
+    assert chart.title == "33% of 3 permuted orders are rejected, where 5% are expected"
     assert spec(chart)["data"][-1]["x"] == [0.4, -3.1, 1.2]
 
 
