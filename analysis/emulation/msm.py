@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.special import digamma
 
 from analysis.emulation.arrays import BoolArray, FloatArray, IntArray, segment_starts
 from analysis.emulation.design import Design, Term, design_matrix
@@ -157,15 +158,16 @@ def cox_treatment_weights(
     """Return every row's weight for when treatment started, by Cox models (rows,).
 
     `rows.is_event` says that the person is treated on the row; the model is of the first such row
-    and those before it. `denominator` and `numerator` are covariates (rows, k). Without a
-    numerator the weight is one over the denominator's probability.
+    and those before it. `denominator` and `numerator` are covariates (rows, k); with `()` the
+    numerator is the hazard of all alike, without one the weight is one over the denominator's
+    probability.
     """
     own = np.flatnonzero(~had_before(person, rows.is_event))
     started = rows.is_event[own]
     factors = np.ones(len(person))
     for covariates, power in ((denominator, -1.0), (numerator, 1.0)):
         if covariates is not None:
-            staying = _cox_staying(rows, own, np.asarray(covariates, dtype=np.float64), ties)
+            staying = _cox_staying(rows, own, covariates, ties)
             factors[own] *= of_chosen(1.0 - staying, started) ** power
     return running_products(person, factors)
 
@@ -180,13 +182,13 @@ def cox_censoring_weights(
 ) -> FloatArray:
     """Return every row's weight for having been followed so far, by Cox models (rows,).
 
-    `rows.is_event` says that the person was lost at the end of the row.
+    `rows.is_event` says that the person was lost at the end of the row; covariates are as in
+    `cox_treatment_weights`.
     """
     own = np.arange(len(person))
-    factors = 1.0 / _cox_staying(rows, own, np.asarray(denominator, dtype=np.float64), ties)
+    factors = 1.0 / _cox_staying(rows, own, denominator, ties)
     if numerator is not None:
-        above = _cox_staying(rows, own, np.asarray(numerator, dtype=np.float64), ties)
-        factors = factors * above
+        factors = factors * _cox_staying(rows, own, numerator, ties)
     return running_products(person, factors)
 
 
@@ -245,14 +247,33 @@ def running_products(person: IntArray, factors: FloatArray) -> FloatArray:
 
 
 def _cox_staying(
-    rows: CountingRows, own: IntArray, covariates: FloatArray, ties: str
+    rows: CountingRows, own: IntArray, covariates: npt.ArrayLike, ties: str
 ) -> FloatArray:
     """Return the probability of getting through each row without the event (own rows,)."""
-    entry, exit_ = rows.entry[own], rows.exit[own]
-    fit = fit_cox(counting_rows(entry, exit_, rows.is_event[own]), covariates[own], ties=ties)
-    cumulative = np.r_[0.0, np.cumsum(fit.baseline.increments)]
-    until, since = (
-        np.searchsorted(fit.baseline.times, times, side="right") for times in (exit_, entry)
-    )
-    risk = np.exp((covariates[own] - fit.means) @ fit.coefficients)
+    entry, exit_, happened = rows.entry[own], rows.exit[own], rows.is_event[own]
+    table = np.asarray(covariates, dtype=np.float64).reshape(len(rows.exit), -1)[own]
+    if table.shape[1]:
+        fit = fit_cox(counting_rows(entry, exit_, happened), table, ties=ties)
+        times, increments = fit.baseline.times, fit.baseline.increments
+        risk = np.exp((table - fit.means) @ fit.coefficients)
+    else:
+        times, increments = _plain_hazard(entry, exit_, happened, ties)
+        risk = np.ones(len(own))
+    cumulative = np.r_[0.0, np.cumsum(increments)]
+    until, since = (np.searchsorted(times, ends, side="right") for ends in (exit_, entry))
     return np.asarray(np.exp(-risk * (cumulative[until] - cumulative[since])), dtype=np.float64)
+
+
+def _plain_hazard(
+    entry: FloatArray, exit_: FloatArray, happened: BoolArray, ties: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return event times and increments of the hazard of rows that are all alike.
+
+    d events among n at risk add d / n (Breslow), or 1/n + 1/(n-1) + ... of d terms (Efron), as a
+    Cox model without covariates does.
+    """
+    times, events = np.unique(exit_[happened], return_counts=True)
+    at_risk = np.searchsorted(np.sort(entry), times) - np.searchsorted(np.sort(exit_), times)
+    if ties == EFRON:
+        return times, digamma(at_risk + 1.0) - digamma(at_risk + 1.0 - events)
+    return times, events / at_risk

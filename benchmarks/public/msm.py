@@ -37,6 +37,9 @@ LOGISTIC_UNSTABILISED: Final = [14.5132943487, 26.7654244013, 1.0030370283, 308.
 BOTH_WEIGHTS: Final = (-0.936332979803, 0.452692385665)
 TREATMENT_ONLY: Final = (-0.992108453901, 0.461328136601)
 CUT: Final = (-0.952969832761, 0.458727220460)
+PLAIN_WEIGHTS: Final = (1.0402542054, 0.3991316127, 0.2351243749, 7.3446514082)
+PLAIN_CENSORING: Final = (0.9988735814, 0.0771656209, 0.4715982663, 2.6812961000)
+PLAIN_EFFECT: Final = (-0.951400651913, 0.447096693974)
 LOGISTIC_ONLY: Final = (-1.036336689609, 0.465917135776)
 # R 4.2.2: glm to epsilon 1e-15 a period, products; then glm and vcovCL by person.
 MSM_WEIGHTS: Final = [8.0745788959, 14.6881698987, 1.0791247429, 403.4833199625, 1740.7248437879]
@@ -57,6 +60,7 @@ EFFECT: Final = ("log hazard ratio", "error")
 # Coefficients of both programs' Cox models are good to about 1e-9 relative, products of up to 38
 # factors to a little less; ipw leaves glm at its preset epsilon of 1e-8.
 PRODUCTS: Final = "products of up to 38 factors good to 1e-9 each"
+COXPH: Final = "coxph stops at a relative change of 1e-9 in the log likelihood"
 PRESET: Final = "ipw leaves glm at its preset of 1e-8"
 
 
@@ -113,6 +117,23 @@ def _haart_by_cox(golden: Golden) -> Iterator[Row]:
         yield Row(data, name, IPW, pair, ours, 1e-7, PRODUCTS, names=EFFECT)
 
 
+def _haart_by_plain_numerators(golden: Golden) -> Iterator[Row]:
+    """Numerators without covariates: the hazards of starting and of dropping out of all alike."""
+    visits, data = haart_visits(golden), "haartdat"
+    history, person = visits.select(HISTORY).to_numpy(), _person(visits)
+    weights = cox_treatment_weights(_counted(visits, "haartind"), person, history, ())
+    followed = cox_censoring_weights(_counted(visits, "dropout"), person, history, ())
+    for what, own, theirs in (
+        ("weights of therapy", weights, PLAIN_WEIGHTS),
+        ("weights of drop-out", followed, PLAIN_CENSORING),
+    ):
+        name = f"{what} by Cox, numerator without covariates"
+        yield Row(data, name, IPW, theirs, _summary(own), 1e-7, COXPH, names=SUMMARY)
+    ours = _effect(visits, weights * followed)
+    name = "marginal structural Cox model, numerators without covariates"
+    yield Row(data, name, IPW, PLAIN_EFFECT, ours, 1e-7, PRODUCTS, names=EFFECT)
+
+
 def _haart_by_logistic(golden: Golden) -> Iterator[Row]:
     visits, data = haart_visits(golden), "haartdat"
     therapy, person = (visits["haartind"] == 1).to_numpy(), _person(visits)
@@ -164,6 +185,7 @@ def _msmdata(golden: Golden) -> Iterator[Row]:
 
 CASES: Final[dict[str, Case]] = {
     "haart_by_cox": _haart_by_cox,
+    "haart_by_plain_numerators": _haart_by_plain_numerators,
     "haart_by_logistic": _haart_by_logistic,
     "three_periods": _msmdata,
 }

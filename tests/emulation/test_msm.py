@@ -8,11 +8,13 @@ from analysis.emulation.design import Category, Interaction, Quantity
 from analysis.emulation.msm import (
     assignment_factors,
     censoring_weights,
+    cox_censoring_weights,
     marginal_cox,
     running_products,
     treatment_weights,
     truncated,
 )
+from analysis.survival.counting import counting_rows
 from benchmarks.public.msm import THREE_PERIODS
 from tests.emulation.golden import golden_rows
 
@@ -135,3 +137,22 @@ def test_the_weighted_model_finds_what_a_randomised_trial_would():
     naive, _ = log_hazard_ratio(rows)
     assert weighted == pytest.approx(truth, abs=3 * np.hypot(error, noise))
     assert abs(naive - truth) > 3 * np.hypot(error, noise)
+
+
+def test_the_hazard_of_all_alike_is_that_of_a_cox_model_with_a_useless_covariate():
+    """Ties and late entries: a covariate that cannot matter leaves the same probabilities."""
+    random = np.random.default_rng(44)
+    entry = random.integers(0, 5, 300).astype(float)
+    rows = counting_rows(entry, entry + random.integers(1, 9, 300), random.random(300) < 0.4)
+    person = np.arange(300)
+    for ties in ("efron", "breslow"):
+        # Two copies of every row, one with each value: their coefficient is exactly zero.
+        doubled = counting_rows(
+            np.tile(rows.entry, 2), np.tile(rows.exit, 2), np.tile(rows.is_event, 2)
+        )
+        half = np.repeat([0.0, 1.0], 300)[:, None]
+        useless = cox_censoring_weights(doubled, np.arange(600), half, ties=ties)
+        alike = cox_censoring_weights(doubled, np.arange(600), (), ties=ties)
+        np.testing.assert_allclose(alike, useless, rtol=1e-9)
+        stabilised = cox_censoring_weights(rows, person, (), (), ties=ties)
+        np.testing.assert_allclose(stabilised, 1.0)
