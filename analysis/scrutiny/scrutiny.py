@@ -107,7 +107,7 @@ def scrutinise(
         ),
         sensitivity_rows(rows),
         exposures,
-        curve_frame(curve),
+        curve_frame(curve.rows),
     )
 
 
@@ -118,7 +118,7 @@ def without_answer(protocol: Protocol, reason: str) -> Scrutiny:
         empty("positivity"),
         sensitivity_rows([impossible(method, method, reason) for method in METHODS]),
         exposure_frame(no_exposures(reason)),
-        curve_frame(no_curve(protocol, reason)),
+        curve_frame(no_curve(protocol, reason).rows),
     )
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
-from analysis.emulation.arrays import NEVER, IntArray
+from analysis.emulation.arrays import NEVER, FloatArray, IntArray
 from analysis.emulation.cohort import CENSORED, HazardRows, Strategy, natural_course
 from analysis.emulation.design import Design
 from analysis.emulation.emulation import NotEstimableError
@@ -42,6 +42,7 @@ from analysis.scrutiny.fits import (
     risk_differences,
 )
 from analysis.scrutiny.ground import Ground
+from analysis.scrutiny.joint import JointTest, joint_test
 from analysis.scrutiny.rows import (
     SPECIFICATION_CURVE,
     SensitivityRow,
@@ -72,6 +73,14 @@ KINDS: Final = ("definition", "order_name", "horizon_days", "adjustment", "follo
 # Whose last choice goes first when there are more specifications than the protocol asks for.
 GIVEN_UP: Final = ("cut", "horizon_days", "cut", "adjustment", "definition", "horizon_days")
 NO_CUT: Final = "none"
+MEASURES: Final = (
+    "specifications",
+    "median_risk_difference",
+    "share_below_none",
+    "share_above_none",
+    "joint_median_p",
+    "joint_share_p",
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,15 @@ def specifications(protocol: Protocol) -> list[Specification]:
     return choices.all()
 
 
-def specification_curve(ground: Ground) -> list[SpecificationRow]:
+@dataclass(frozen=True)
+class Curve:
+    """The rows of the curve, and their joint test where at least one has an estimate."""
+
+    rows: tuple[SpecificationRow, ...]
+    joint: JointTest | None = None
+
+
+def specification_curve(ground: Ground) -> Curve:
     """Return a row for every specification, the registered one as number 1.
 
     Rows of a rival order whose own gates do not pass are sealed whatever the primary's gates say.
@@ -177,15 +194,25 @@ def specification_curve(ground: Ground) -> list[SpecificationRow]:
     wanted = specifications(ground.protocol)
     if ground.protocol.sensitivity.specifications == 0:
         reason = "The protocol asks for no specifications."
-        return [replace(_registered(wanted[0]), reason=reason)]
-    rows, closed = dict(_evaluated(ground, wanted)), closed_orders(ground.study)
-    numbered = [
-        replace(rows[each], specification=number, is_registered=number == 1)
-        for number, each in enumerate(wanted, start=1)
+        return Curve((replace(_registered(wanted[0]), reason=reason),))
+    findings = {each.choice: each for each in _evaluated(ground, wanted)}
+    closed = closed_orders(ground.study)
+    rows = []
+    for number, choice in enumerate(wanted, start=1):
+        row = replace(findings[choice].row, specification=number, is_registered=number == 1)
+        is_closed = row.order_name in closed
+        rows.append(row.sealed(closed[row.order_name]) if is_closed else row)
+    told = [
+        (row.value, findings[choice].moves)
+        for row, choice in zip(rows, wanted, strict=True)
+        if row.value is not None
     ]
-    return [
-        row.sealed(closed[row.order_name]) if row.order_name in closed else row for row in numbered
-    ]
+    if not told:
+        return Curve(tuple(rows))
+    values = np.array([value for value, _ in told])
+    moves = np.array([moves for _, moves in told]).T
+    seed = ground.protocol.sensitivity.seed
+    return Curve(tuple(rows), joint_test(values, moves, ground.level, seed))
 
 
 def closed_orders(study: OpenStudy) -> dict[str, str]:
@@ -202,10 +229,10 @@ def closed_orders(study: OpenStudy) -> dict[str, str]:
     return reasons
 
 
-def no_curve(protocol: Protocol, reason: str) -> list[SpecificationRow]:
+def no_curve(protocol: Protocol, reason: str) -> Curve:
     """Return the registered specification alone, without a number and with the reason."""
     registered = _registered(specifications(protocol)[0])
-    return [replace(registered, status=IMPOSSIBLE, reason=reason)]
+    return Curve((replace(registered, status=IMPOSSIBLE, reason=reason),))
 
 
 def curve_frame(rows: Sequence[SpecificationRow]) -> pl.DataFrame:
@@ -218,29 +245,23 @@ def read_curve(frame: pl.DataFrame) -> list[SpecificationRow]:
     return [SpecificationRow(**row) for row in frame.iter_rows(named=True)]
 
 
-def summary_rows(rows: Sequence[SpecificationRow]) -> list[SensitivityRow]:
+def summary_rows(curve: Curve) -> list[SensitivityRow]:
     """Return what the specifications say together."""
-    own = [row for row in rows if row.value is not None]
-    measures = ("specifications", "median_risk_difference", "share_below_none", "share_above_none")
-    if not own:
-        reason = rows[0].reason if rows else "No specification was tried."
-        is_idle = not rows or rows[0].status == NOT_RUN
-        tell = not_run if is_idle else impossible
-        return [tell(SPECIFICATION_CURVE, measure, reason) for measure in measures]
-    values = np.array([row.value for row in own])
+    rows, own = curve.rows, [row for row in curve.rows if row.value is not None]
+    if curve.joint is None:
+        tell = not_run if rows[0].status == NOT_RUN else impossible
+        return [tell(SPECIFICATION_CURVE, measure, rows[0].reason) for measure in MEASURES]
     below = float(np.mean([row.high is not None and row.high < 0.0 for row in own]))
     above = float(np.mean([row.low is not None and row.low > 0.0 for row in own]))
-    numbers = (float(len(own)), float(np.median(values)), below, above)
-    words = f"{len(own)} of {len(rows)} specifications have an estimate."
-    summary = [
-        found(SPECIFICATION_CURVE, measure, number, reason=words)
-        for measure, number in zip(measures, numbers, strict=True)
+    median = float(np.median([row.value for row in own if row.value is not None]))
+    numbers = (float(len(own)), median, below, above, curve.joint.median_p, curve.joint.share_p)
+    told = f"{len(own)} of {len(rows)} specifications have an estimate that may be told."
+    chance = "By chance alone, had none of these specifications any effect; they share their data."
+    words = (told, told, told, told, chance, chance)
+    return [
+        found(SPECIFICATION_CURVE, *each[:2], reason=each[2])
+        for each in zip(MEASURES, numbers, words, strict=True)
     ]
-    reason = (
-        "Specifications share their data; how far they would agree by chance alone was not worked "
-        "out, so the shares are no test."
-    )
-    return [*summary, not_run(SPECIFICATION_CURVE, "joint_test", reason)]
 
 
 def _row(choice: Specification) -> SpecificationRow:
@@ -258,6 +279,15 @@ def _row(choice: Specification) -> SpecificationRow:
 
 def _registered(choice: Specification) -> SpecificationRow:
     return replace(_row(choice), specification=1, is_registered=True)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A specification's row, and what each unit does to its estimate (units,); None without one."""
+
+    choice: Specification
+    row: SpecificationRow
+    moves: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -281,9 +311,7 @@ class _Followed:
     natural: dict[tuple[str, float], ArmRisks]
 
 
-def _evaluated(
-    ground: Ground, wanted: Sequence[Specification]
-) -> Iterator[tuple[Specification, SpecificationRow]]:
+def _evaluated(ground: Ground, wanted: Sequence[Specification]) -> Iterator[_Finding]:
     """Yield every specification with its row, in the order in which models are shared."""
     followed: dict[str, _Followed | str] = {}
     for adjustment in dict.fromkeys(each.adjustment for each in wanted):
@@ -343,15 +371,15 @@ def _defined(ground: Ground, name: str, strategy: Strategy) -> _Defined:
 
 def _with_adjustment(
     ground: Ground, defined: _Defined, followed: _Followed | str, wanted: Sequence[Specification]
-) -> Iterator[tuple[Specification, SpecificationRow]]:
+) -> Iterator[_Finding]:
     if isinstance(followed, str) or defined.strategy is None or defined.staying is None:
         reason = followed if isinstance(followed, str) else defined.reason
-        yield from ((each, _refused(ground, each, reason)) for each in wanted)
+        yield from (_refused(ground, each, reason) for each in wanted)
         return
     try:
         staying = _adjusted(ground, defined.staying, wanted[0].adjustment)
     except NotEstimableError as refusal:
-        yield from ((each, _refused(ground, each, str(refusal))) for each in wanted)
+        yield from (_refused(ground, each, str(refusal)) for each in wanted)
         return
     for follow_up in dict.fromkeys(each.follow_up for each in wanted):
         is_weighted = follow_up == WEIGHTED
@@ -385,7 +413,7 @@ def _contrasts(
     pair: CarriedPair,
     followed: _Followed,
     wanted: Sequence[Specification],
-) -> Iterator[tuple[Specification, SpecificationRow]]:
+) -> Iterator[_Finding]:
     """Yield the contrasts of one weighted strategy: its cuts and its horizons."""
     unit = ground.arms.cohort.unit
     for cut in dict.fromkeys(each.cut for each in wanted):
@@ -395,12 +423,15 @@ def _contrasts(
         try:
             arm = arm_risks(path, pair, horizons, quantile=cut)
         except NotEstimableError as refusal:
-            yield from ((each, _refused(ground, each, str(refusal))) for each in mine)
+            yield from (_refused(ground, each, str(refusal)) for each in mine)
             continue
         differences = risk_differences(arm, other, unit, ground.level)
         for each in mine:
             place = horizons.index(each.horizon_days)
-            yield each, _found(ground, each, differences[place], int(arm.events[place]))
+            moves = arm.influences[:, place] - other.influences[:, place]
+            sums = np.bincount(unit, weights=moves, minlength=ground.arms.cohort.units)
+            row = _found(ground, each, differences[place], int(arm.events[place]))
+            yield _Finding(each, row, np.asarray(sums, dtype=np.float64))
 
 
 def _found(
@@ -417,13 +448,11 @@ def _found(
     )
 
 
-def _refused(ground: Ground, choice: Specification, reason: str) -> SpecificationRow:
-    return replace(
-        _row(choice),
-        episodes=ground.population.episodes,
-        status=IMPOSSIBLE,
-        reason=reason,
+def _refused(ground: Ground, choice: Specification, reason: str) -> _Finding:
+    row = replace(
+        _row(choice), episodes=ground.population.episodes, status=IMPOSSIBLE, reason=reason
     )
+    return _Finding(choice, row)
 
 
 def _adjusted(ground: Ground, full: CarriedModel, adjustment: str) -> CarriedModel:

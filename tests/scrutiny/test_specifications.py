@@ -34,8 +34,13 @@ from tests.study.registries import simulated
 
 
 @pytest.fixture(scope="module")
-def curve():
+def whole():
     return specification_curve(ground())
+
+
+@pytest.fixture(scope="module")
+def curve(whole):
+    return list(whole.rows)
 
 
 def row_of(curve, **choices):
@@ -143,7 +148,7 @@ def test_a_rival_order_that_its_own_gates_close_is_not_told(curve):
     resting = {**asked.resting, "strict_partial": (*asked.resting["strict_partial"], shut)}
     others = tuple(each for each in own.study.answers if each is not asked)
     study = replace(own.study, answers=(*others, replace(asked, resting=resting)))
-    sealed = specification_curve(replace(own, study=study))
+    sealed = specification_curve(replace(own, study=study)).rows
     rows = [row for row in sealed if row.order_name == "partial"]
     assert {row.status for row in rows} == {"sealed"}
     assert all(row.value is None and "Out of balance" in row.reason for row in rows)
@@ -195,22 +200,28 @@ def test_a_registered_cut_stays_registered():
     assert specifications(protocol)[0].truncation == "99 %"
 
 
-def test_the_summary_counts_what_has_an_estimate(curve):
-    summary = {row.measure: row for row in summary_rows(curve)}
+def test_the_summary_counts_what_has_an_estimate(whole, curve):
+    summary = {row.measure: row for row in summary_rows(whole)}
     values = [row.value for row in curve if row.value is not None]
     assert summary["specifications"].value == len(values)
     assert summary["median_risk_difference"].value == pytest.approx(np.median(values))
     below = np.mean([row.high < 0 for row in curve if row.value is not None])
     assert summary["share_below_none"].value == pytest.approx(below)
-    assert summary["joint_test"].status == "not_run"
+    assert summary["joint_median_p"].value > 0.01
+
+
+def test_a_real_benefit_is_no_agreement_by_chance():
+    clear = specification_curve(ground("protective", 3_000, 5))
+    assert clear.joint.median_p < 0.01
+    assert clear.joint.share_p < 0.05
 
 
 def test_no_specifications_and_no_answer_are_said():
     idle = specification_curve(replace_protocol(specifications=0))
-    assert [row.status for row in idle] == ["not_run"]
+    assert [row.status for row in idle.rows] == ["not_run"]
     assert {row.status for row in summary_rows(idle)} == {"not_run"}
     lost = no_curve(influence_protocol(), "There is nobody.")
-    assert (lost[0].status, lost[0].is_registered) == ("impossible", True)
+    assert (lost.rows[0].status, lost.rows[0].is_registered) == ("impossible", True)
     assert {row.status for row in summary_rows(lost)} == {"impossible"}
 
 
