@@ -44,6 +44,8 @@ from analysis.disclosure.statistics import Cohort, release_statistic
 # In words about fewer episodes than these, two significant digits are all that rounding leaves.
 FINE_WORDS_EPISODES: Final = 2000
 TOO_FEW: Final = "rests on too few patients to be shown"
+# How strategies that hold strictly to a named order begin.
+STRICT: Final = "strict_"
 NOT_PASSED: Final = ("failed", "not_evaluated")
 
 
@@ -142,26 +144,39 @@ def _refuse_numbers_under_seal(estimates: pl.DataFrame) -> None:
 
 
 def _refuse_results_behind_failed_gates(frames: Mapping[str, pl.DataFrame]) -> None:
+    shown, named = _shown_strategies(frames)
     gates = frames["gates"].filter(pl.col("status").is_in(NOT_PASSED))
-    closed = gates["analysis"].unique().to_list()
-    estimates = frames.get("estimates")
-    curves = frames.get("risk_curves")
-    is_open = False
-    if estimates is not None:
-        is_open = not estimates.filter(
-            pl.col("analysis").is_in(closed)
-            & (pl.col("status") == "estimated")
-            & ~pl.col("is_biased_comparison").fill_null(value=False)
-        ).is_empty()
-    if curves is not None:
-        is_open = (
-            is_open
-            or not curves.filter(
-                pl.col("analysis").is_in(closed) & pl.col("risk").is_not_null()
-            ).is_empty()
-        )
-    if is_open:
-        raise ReleaseRefusedError("An analysis holds results although one of its gates failed.")
+    for analysis, gate in gates.select("analysis", "gate").rows():
+        closed = {name for of, name in named if of == analysis and _is_about(gate, name)}
+        for of, *strategies in shown:
+            if of == analysis and (not closed or closed.intersection(strategies)):
+                raise ReleaseRefusedError(
+                    "An analysis holds results although one of its gates failed."
+                )
+
+
+def _shown_strategies(
+    frames: Mapping[str, pl.DataFrame],
+) -> tuple[set[tuple[Any, ...]], set[tuple[str, str]]]:
+    """Return analysis and strategies of every designed result, and every strategy named at all."""
+    shown: set[tuple[Any, ...]] = set()
+    named: set[tuple[str, str]] = set()
+    if "estimates" in frames:
+        rows = frames["estimates"].select("analysis", "strategy", "comparator")
+        named |= {(of, name) for of, *names in rows.unique().rows() for name in names if name}
+        is_designed = ~pl.col("is_biased_comparison").fill_null(value=False)
+        estimated = frames["estimates"].filter((pl.col("status") == "estimated") & is_designed)
+        shown |= set(estimated.select("analysis", "strategy", "comparator").rows())
+    if "risk_curves" in frames:
+        curves = frames["risk_curves"].filter(pl.col("risk").is_not_null())
+        shown |= set(curves.select("analysis", "strategy").unique().rows())
+    return shown, named
+
+
+def _is_about(gate: str, strategy: str) -> bool:
+    """Say whether a gate is about one strict strategy alone: `balance_alt23` of `strict_alt23`."""
+    order_name = strategy.removeprefix(STRICT)
+    return order_name != strategy and gate.endswith(f"_{order_name}")
 
 
 def _has_designed_estimate(frames: Mapping[str, pl.DataFrame]) -> bool:

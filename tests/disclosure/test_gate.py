@@ -276,7 +276,7 @@ def test_an_estimate_is_rounded_outwards() -> None:
         ("mean_count_difference", 20_000, (3.123, 1.123, 5.124)),
         ("tau", 1_500, (3.125, 1.12, 5.125)),
         ("risk_ratio", 20_000, (3.12, 1.12, 5.13)),
-        ("heterogeneity_p", 1_500, (3.123, 1.123, 5.124)),
+        ("heterogeneity_p", 1_500, (3.124, 1.124, 5.124)),
     ],
 )
 def test_days_counts_and_p_are_rounded_by_what_one_person_could_move(
@@ -302,6 +302,22 @@ def test_a_result_behind_a_failed_gate_refuses_the_release() -> None:
     gates = pl.DataFrame({"analysis": ["primary"], "gate": ["power"], "status": ["not_evaluated"]})
     with pytest.raises(ReleaseRefusedError, match="gates failed"):
         release_tables({"estimates": estimates(estimate()), "gates": gates}, RULE)
+
+
+def test_a_gate_of_one_strategy_closes_its_rows_and_no_others() -> None:
+    gates = pl.DataFrame(
+        {"analysis": ["specificity"], "gate": ["balance_alt23"], "status": ["failed"]}
+    )
+    own = {"analysis": "specificity", "strategy": "strict_seed"}
+    rival = estimate(**own, comparator="strict_alt23")
+    other = estimate(**own, comparator="strict_partial")
+    with pytest.raises(ReleaseRefusedError, match="gates failed"):
+        release_tables({"estimates": estimates(rival, other), "gates": gates}, RULE)
+    sealed = rival | SEALED_ROW
+    release_tables({"estimates": estimates(sealed, other), "gates": gates}, RULE)
+    general = gates.with_columns(gate=pl.lit("records_stage"))
+    with pytest.raises(ReleaseRefusedError, match="gates failed"):
+        release_tables({"estimates": estimates(sealed, other), "gates": general}, RULE)
 
 
 def test_a_biased_comparison_is_not_shown_without_the_designed_estimate() -> None:
