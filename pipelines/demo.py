@@ -96,6 +96,8 @@ def _clear(workspace: Workspace, delivery: Path) -> None:
         elif path != workspace.lock_path:
             path.unlink()
     shutil.rmtree(workspace.quarantine_dir)
+    # A certificate is about the registry that it was shaped like.
+    shutil.rmtree(workspace.calibration_dir, ignore_errors=True)
     workspace.prepare()
 
 

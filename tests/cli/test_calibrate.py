@@ -9,8 +9,13 @@ import pytest
 from analysis.calibration.certificate import certificate_rows
 from analysis.calibration.findings import Finding
 from analysis.contracts.protocol import load_protocol
-from pipelines.calibration.certificates import write_certificate
+from pipelines import simulation
+from pipelines.calibration.certificates import read_certificate, write_certificate
+from pipelines.demo import Demo, prepare_demo
+from pipelines.line import freeze_protocol
 from pipelines.publication.release import current_release
+from pipelines.registration import read_entries
+from pipelines.registry import TRUTH_FILE
 from pipelines.workspace import Workspace
 from tests.cli.conftest import Nmt
 
@@ -62,6 +67,26 @@ def test_a_new_certificate_makes_a_new_release_that_holds_it(
     other.write_text("[bootstrap]\nreplicates = 3\n")
     assert nmt("run", "--protocol", other, "--data", workspace.root).code == 0
     assert released_certificate(workspace)["status"].to_list() == ["not_run"]
+
+
+def test_another_demo_begins_without_the_former_ones_certificate_and_registration(
+    tmp_path: Path, protocol: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(target: Path, **_: object) -> None:
+        target.mkdir()
+        (target / TRUTH_FILE).write_text("{}")
+
+    monkeypatch.setattr(simulation, "write_synthetic_delivery", write)
+    workspace, study = Workspace(tmp_path / "data"), load_protocol(protocol)
+    prepare_demo(workspace, Demo(100, 2, 1, "null"))
+    certify(workspace, protocol, 5)
+    freeze_protocol(workspace, study)
+    prepare_demo(workspace, Demo(100, 2, 1, "null"))
+    assert read_certificate(workspace, study.hash)
+    assert read_entries(workspace)
+    prepare_demo(workspace, Demo(100, 2, 2, "null"))
+    assert read_certificate(workspace, study.hash) is None
+    assert read_entries(workspace) == ()
 
 
 @pytest.mark.parametrize(
