@@ -136,8 +136,13 @@ class _Desk:
         recomputed = self._from_rounded_counts(row, value)
         if recomputed is not None:
             return recomputed
-        kept = _ROUND[self.statistic.bound](value, self._step(row))
+        kept = _ROUND[self._bound(row)](value, self._step(row))
         return self._around_share(row, kept)
+
+    def _bound(self, row: int) -> Bound:
+        """Return to which side the number is rounded: a p upwards, for none of them is 0."""
+        is_p = self.sheet.name == "estimates" and self.sheet.columns["measure"][row] in P_MEASURES
+        return "high" if is_p else self.statistic.bound
 
     def _from_rounded_counts(self, row: int, value: float) -> float | None:
         if self.statistic.ratio_of is None:

@@ -32,16 +32,16 @@ from analysis.emulation.areas import (
 )
 from analysis.emulation.arrays import IntArray
 from analysis.emulation.bootstrap import WeightedPath
-from analysis.emulation.cohort import COMPETING, EVENT, Strategy, natural_course
+from analysis.emulation.cohort import COMPETING, EVENT, natural_course
 from analysis.emulation.emulation import NotEstimableError, weighted_strategies
 from analysis.emulation.expectations import Expected, difference, ratio
 from analysis.emulation.intervals import DIFFERENCE, RATIO, RISK, Estimate
 from analysis.emulation.recurrent import MEAN_COUNT, RecurrentEvents, mean_count
 from analysis.study.designs import PrimaryDesign, influence_settings
-from analysis.study.models import decision_rows, follow_up_rows
+from analysis.study.models import follow_up_rows
 from analysis.study.population import Population
 from analysis.study.rows import COMPLETION, NATURAL, STRICT, EstimateRow
-from analysis.study.strategies import Ground
+from analysis.study.strategies import Ground, make_strategy
 from analysis.study.tables import StudyTables
 
 COMPETING_EVENTS: Final = "competing_events"
@@ -175,14 +175,10 @@ def _recurrent(ground: Ground) -> _Found:
     if events.person.size == 0:
         raise NotEstimableError("No day of a re-injury by the horizon is recorded.")
     cohort = population.cohort(NO_EVENT, protocol.outcome.competing)
-    decisions = decision_rows(tables, population, cohort, protocol)
-    strategies = (
-        Strategy(STRICT, population.violated_on, decisions),
-        natural_course(cohort.people, NATURAL),
-    )
+    strict_order = make_strategy(replace(ground, cohort=cohort), STRICT)
     weighted = weighted_strategies(
         cohort,
-        strategies,
+        (strict_order, natural_course(cohort.people, NATURAL)),
         follow_up_rows(tables, population, cohort, protocol),
         influence_settings(protocol),
         needs_events=False,

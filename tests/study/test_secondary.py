@@ -162,8 +162,7 @@ def test_without_events_or_anybody_leaving_the_order_every_row_says_why():
     assert {row.status for row in rows} == {"impossible"}
     assert all(row.reason and row.value is None for row in rows)
     nobody = secondary_rows(primary_design(ground_of(violated_on(simulated(), None))))
-    of_first = [row for row in nobody if row.analysis != "recurrent_reinjury"]
-    assert {row.status for row in of_first} == {"impossible"}
+    assert {row.status for row in nobody} == {"impossible"}
 
 
 def test_without_the_days_of_all_reinjuries_only_their_count_is_impossible():
