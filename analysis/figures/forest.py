@@ -11,7 +11,8 @@ from analysis.figures.words import Row, shows
 LABEL_MARGIN: Final = 128
 MARK_SIZE: Final = 11
 LABEL_WIDTH: Final = 19
-LINE_HEIGHT: Final = 17
+LINE_HEIGHT: Final = 14
+LINE_GAP: Final = 10
 # Beyond so many lines the labels go, and lines stand close.
 MANY_LINES: Final = 30
 CLOSE_LINE: Final = 11
@@ -71,11 +72,11 @@ def forest_spec(lines: Sequence[Line], measure: str | None) -> dict[str, Any] | 
 
 
 def _height(labels: Sequence[str]) -> int:
-    """Return the room that the lines take; many of one label share little of it."""
+    """Return the room that the lines take: all as much as the longest label; many, little."""
     if len(labels) > MANY_LINES:
         return CLOSE_LINE * len(labels)
-    rows = sum(max(2, label.count("<br>") + 1) for label in labels)
-    return LINE_HEIGHT * rows + 6 * len(labels)
+    rows = max(2, *(label.count("<br>") + 1 for label in labels), 0)
+    return (LINE_HEIGHT * rows + LINE_GAP) * len(labels)
 
 
 def _label(line: Line) -> str:

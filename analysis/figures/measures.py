@@ -14,7 +14,7 @@ STRATEGY_NAMES: Final = {
     "early_loading": "early loading",
     "strict_in_care": "strict, staying in care",
     "in_order": "in order",
-    "stage_5_completed": "staying until stage 5 is completed",
+    "stage_5_completed": "staying to stage 5",
     "completed_all": "completed all five",
     "not_completed_all": "did not",
     "never_violated": "never left the order",

@@ -170,9 +170,9 @@ def _heat(rows: Sequence[Row], floor: float) -> list[Block]:
     return [
         Heat(
             "Share of decisions at which the order was left, by stage due and pain",
-            "In %, observed; darker is more; pain before treatment, 0 to 10. n: decisions. Marked, "
-            "where there are any: decisions at which the predicted chance of staying was below "
-            f"{floor:g}.",
+            "In %, observed; a stronger shade is more; pain before treatment, 0 to 10. n: "
+            "decisions. Marked, where there are any: decisions at which the predicted chance of "
+            f"staying was below {floor:g}.",
             positivity_map(rows),
             "results/positivity",
         ),

@@ -61,7 +61,8 @@
   // A4 within its margins is 695 px wide; a drawing sits in one column of two, or in the only one.
   function fitPaper(drawing, layout) {
     layout.width = drawing.closest(".grid.one") ? 660 : 312;
-    layout.height = Math.round(layout.height * 0.76);
+    // A tall drawing has a line of words for each of its rows, which does not shrink with the paper.
+    layout.height = layout.height > 480 ? Math.min(layout.height, 780) : Math.round(layout.height * 0.76);
     drawing.style.minHeight = "0";
   }
 
