@@ -96,7 +96,7 @@ def test_without_an_effect_subgroups_cover_none_and_do_not_differ():
 
 
 def test_an_effect_in_one_subgroup_only_is_seen_as_heterogeneity():
-    null, protective = simulated("null", 12_000), simulated("protective", 12_000)
+    null, protective = simulated("null", 8_000), simulated("protective", 8_000)
     assert null.baseline.equals(protective.baseline)
     is_acute = null.baseline.sort("episode_id")["chronicity"] == "acute"
     ground = ground_of(mixed(protective, null, is_acute))
