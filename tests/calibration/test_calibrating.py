@@ -1,6 +1,7 @@
 """A calibration goes on where it was broken off, and comes out the same however it was run."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.calibration.findings import Finding
-from analysis.contracts.errors import IntegrityError, UsageError
+from analysis.contracts.errors import EnvironmentFaultError, IntegrityError, UsageError
 from analysis.contracts.protocol import Protocol, load_protocol, parse_protocol
 from analysis.simulation.shaping import Knobs, Moments, Shape
 from pipelines.calibration import calibrate as calibration
@@ -20,7 +21,7 @@ from pipelines.calibration.registries import (
     planted_difference,
     require_planted_truth,
 )
-from pipelines.calibration.runner import time_left
+from pipelines.calibration.runner import finish_registries, time_left
 from pipelines.calibration.store import (
     Finished,
     Subject,
@@ -166,6 +167,19 @@ def test_a_registry_gives_the_same_in_one_process_and_in_two(
     own = {row["measure"]: row for row in one.rows if row["scenario"] == "null"}
     assert own["answered"]["value"] == 1.0
     assert own["estimated_error"]["value"] > 0.0
+
+
+class EndsItsProcess:
+    """An order that ends whoever takes it, as the system does when memory runs out."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)
+
+
+def test_a_process_that_is_killed_is_the_machines_fault(quick: Protocol) -> None:
+    orders: list[Any] = [EndsItsProcess()]
+    with pytest.raises(EnvironmentFaultError, match="memory"):
+        list(finish_registries(orders, quick, processes=1))
 
 
 def test_the_planted_truth_is_that_of_the_protocols_horizon() -> None:

@@ -9,8 +9,10 @@ import pytest
 from analysis.calibration.certificate import certificate_rows
 from analysis.calibration.findings import Finding
 from analysis.contracts.protocol import load_protocol
+from analysis.simulation import SCENARIOS
 from pipelines import simulation
 from pipelines.calibration.certificates import read_certificate, write_certificate
+from pipelines.cli.calibrate import SCENARIO_NAMES
 from pipelines.demo import Demo, prepare_demo
 from pipelines.line import freeze_protocol
 from pipelines.publication.release import current_release
@@ -103,6 +105,10 @@ def test_a_calibration_of_nothing_is_told_what_is_wrong(
     answer = nmt("calibrate", *arguments, "--data", tmp_path / "data")
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
+
+
+def test_the_command_offers_every_scenario() -> None:
+    assert set(SCENARIO_NAMES) == set(SCENARIOS)
 
 
 def test_a_registry_too_small_for_a_study_is_not_calibrated(nmt: Nmt, tmp_path: Path) -> None:

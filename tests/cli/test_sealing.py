@@ -3,6 +3,8 @@
 import gzip
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -151,6 +153,29 @@ def test_a_fault_after_the_estimate_exists_does_not_tell_it(
     assert found_in_folder(secrets, tmp_path / "data") == []
     shown = nmt("status", "--json", "--data", tmp_path / "data")
     assert list(secrets.in_text(shown.out + shown.err)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sealed_run", [BOTH_RISKS], indirect=True)
+def test_a_sealed_estimate_is_not_in_what_the_engine_keeps(
+    sealed_run: SealedRun, tmp_path: Path
+) -> None:
+    """Prefect's own database and logs lie in the workspace too."""
+    code = "import sys; from pipelines.cli import main; sys.exit(main())"
+    call = ["run", sealed_run.delivery, "--protocol", sealed_run.protocol, "--through-prefect"]
+    # Runs in this process named a home for Prefect; the new process has its own.
+    settings = {name: each for name, each in os.environ.items() if not name.startswith("PREFECT")}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *call, "--data", tmp_path / "data"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=settings,
+    )
+    assert ended.returncode == 0, ended.stderr[:500]
+    assert list((tmp_path / "data" / "processed" / "prefect").rglob("*.db"))
+    assert list(sealed_run.secrets.in_text(ended.stdout + ended.stderr)) == []
+    assert found_in_folder(sealed_run.secrets, tmp_path / "data") == []
 
 
 # The search finds what is there, in every form; without these the tests above could not fail.
