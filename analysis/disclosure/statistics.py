@@ -35,7 +35,14 @@ DAY_MEASURES: Final = (
     "recovered_days_difference",
 )
 # Numbers about other estimates, not about people.
-P_MEASURES: Final = ("adjusted_p", "heterogeneity_p", "heterogeneity_adjusted_p")
+P_MEASURES: Final = (
+    "adjusted_p",
+    "heterogeneity_p",
+    "heterogeneity_adjusted_p",
+    "p_value",
+    "joint_median_p",
+    "joint_share_p",
+)
 # Measures of results.sensitivity that count patients, and are released as counts are.
 COUNTED_PEOPLE: Final = ("lost",)
 # value = scale * numerator / denominator, for a share, per hundred and per thousand
@@ -141,8 +148,11 @@ class _Desk:
 
     def _bound(self, row: int) -> Bound:
         """Return to which side the number is rounded: a p upwards, for none of them is 0."""
-        is_p = self.sheet.name == "estimates" and self.sheet.columns["measure"][row] in P_MEASURES
-        return "high" if is_p else self.statistic.bound
+        return "high" if self._is_p(row) else self.statistic.bound
+
+    def _is_p(self, row: int) -> bool:
+        has_measures = self.sheet.name in {"estimates", "sensitivity"}
+        return has_measures and self.sheet.columns["measure"][row] in P_MEASURES
 
     def _from_rounded_counts(self, row: int, value: float) -> float | None:
         if self.statistic.ratio_of is None:
@@ -166,6 +176,8 @@ class _Desk:
         return min(bound, share) if self.statistic.bound == "low" else max(bound, share)
 
     def _step(self, row: int) -> float:
+        if self._is_p(row):
+            return FINEST_SHARE
         steps: dict[str, Callable[[int], float]] = {
             "share": lambda row: self._share_step(self._count(self._base, row)),
             "curve": lambda row: self._share_step(self._start(row)),
@@ -201,8 +213,6 @@ class _Desk:
             days = self._count("horizon_days", row) or 1.0
             apart = days * self.limits.rounding_base / episodes if episodes else days
             return max(FINEST_DAYS, step_at_least(apart))
-        if measure in P_MEASURES:
-            return FINEST_SHARE
         support = self._count("events", row) or self._count("episodes", row)
         return min(0.1, max(FINEST_RATIO, self._share_step(support)))
 

@@ -32,3 +32,8 @@ def test_the_number_of_the_lost_is_a_count(lost: float, shown: tuple[float | Non
 
 def test_other_numbers_of_the_argument_keep_their_decimals() -> None:
     assert released("odds_ratio_among_lost_to_cover", 2.4161) == (2.416, RELEASED)
+
+
+def test_a_p_is_as_fine_as_in_the_estimates_and_never_0() -> None:
+    assert released("p_value", 0.0000004) == (0.001, RELEASED)
+    assert released("joint_share_p", 0.2371) == (0.238, RELEASED)
