@@ -91,7 +91,7 @@ def hypotheses_section(shelf: Shelf) -> Section:
     lines = [Line(f"{_hypothesis_name(row)}: {contrast_name(row)}", row) for row in rows]
     subject = Subject(
         "forest-hypotheses",
-        "Contrasts of the hypotheses",
+        "The contrast of each hypothesis",
         "Hypothesis and contrast",
         "Each hypothesis is tested two-sided and reported apart; completion is primary. Negative "
         "is lower risk under the first strategy.",
@@ -135,7 +135,7 @@ def _controls(rows: Sequence[Row]) -> list[Block]:
     ]
     subject = Subject(
         "negative-controls",
-        "Outcomes that the order cannot influence",
+        "The test on outcomes that the order cannot influence",
         "Outcome",
         "Negative controls: the same design, another outcome. An interval away from 0 is a sign of "
         "error in the design, and closes a gate.",
@@ -157,7 +157,7 @@ def subgroups_section(shelf: Shelf) -> Section:
         lines = subgroup_lines(rows, overall) if rows else []
         subject = Subject(
             f"subgroup-{analysis.removeprefix('by_')}",
-            f"By {name.lower()}",
+            f"The contrast by {name.lower()}",
             name,
             "The whole design refitted in each group; rare levels are pooled. Intervals are not "
             "widened for the number of groups.",
@@ -215,7 +215,7 @@ def _pooled(rows: Sequence[Row]) -> list[Block]:
         for row in pooled
         if row["measure"] in ON_POINTS and row["comparator"]
     ]
-    subject = Subject("forest-clinics", "Contrast across clinics", "What", "")
+    subject = Subject("forest-clinics", "The contrast across clinics", "What", "")
     blocks: list[Block] = [Charts((forest(subject, lines, DIFFERENCE, ()),))]
     others = [row for row in pooled if row["measure"] not in ON_POINTS]
     if others:
@@ -248,7 +248,7 @@ def _left_out(rows: Sequence[Row]) -> list[Block]:
     kept = [row for row in rows if row["analysis"] == LEFT_OUT and is_difference(row)]
     subject = Subject(
         "leave-one-out",
-        "One clinic left out at a time",
+        "The contrast without one clinic",
         "Left out",
         "Sorted by value; no clinic is named. A line far from the others would mean that one "
         "clinic carries the answer.",
@@ -334,7 +334,7 @@ def trials_section(shelf: Shelf) -> Section:
         key = f"nested-trials-{str(measure).replace('_', '-')}"
         subject = Subject(
             key,
-            "Nested trials by stage",
+            "The comparison in nested trials",
             "Stage",
             "A second design: at every decision a small trial of moving on now or waiting begins "
             "(Danaei et al. 2013). Intervals count a patient once, however many trials. Rows rest "

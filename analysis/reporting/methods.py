@@ -218,9 +218,11 @@ def _further(protocol: Protocol) -> Passage:
             "completion is primary. Specificity repeats the design under every order of the "
             f"protocol ({listed(tuple(protocol.orders))}), because public descriptions of the "
             "stages disagree.",
-            "The contrast is repeated by condition, region and chronicity, and across clinics "
-            "with random effects and a prediction interval for a further clinic (Higgins et al. "
-            "2009), leaving one clinic out at a time.",
+            "The contrast is repeated by condition, region and chronicity, rare levels pooled, "
+            "with Cochran's Q of no difference between groups and p adjusted for their number "
+            "(Benjamini and Hochberg 1995); and across clinics with random effects and a "
+            "prediction interval for a further clinic (Higgins et al. 2009), leaving one clinic "
+            "out at a time.",
             "As a second design, nested trials (Danaei et al. 2013) begin at every decision "
             "point: move on now or wait, followed for "
             f"{protocol.trials.horizon_days} days, stage by stage.",
@@ -247,7 +249,9 @@ def _doubts(protocol: Protocol) -> Passage:
         (
             "E-values tell how strongly an unmeasured confounder would have to be tied to both "
             "strategy and outcome (VanderWeele and Ding 2017); the tipping point, how differently "
-            f"the lost would have to have fared. {permutations}; {specifications}.",
+            f"the lost would have to have fared. {permutations}; {specifications}. A positive "
+            "control plants a known difference in the negative-control outcomes, and asks what "
+            "the design makes of it.",
             "Naive comparisons by what happened during follow-up are shown only beside the "
             "designed estimate, under the words biased comparison; part of their distance is "
             "immortal time (Suissa 2008).",

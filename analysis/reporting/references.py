@@ -26,6 +26,11 @@ REFERENCES: Final = (
         "2015;12(10):e1001885.",
     ),
     Reference(
+        "Benjamini and Hochberg 1995",
+        "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful "
+        "approach to multiple testing. J R Stat Soc B. 1995;57(1):289-300.",
+    ),
+    Reference(
         "Cain et al. 2010",
         "Cain LE, Robins JM, Lanoy E, Logan R, Costagliola D, Hernán MA. When to start "
         "treatment? A systematic approach to the comparison of dynamic regimes using "
@@ -34,8 +39,8 @@ REFERENCES: Final = (
     Reference(
         "Cashin et al. 2025",
         "Cashin AG, Hansford HJ, Hernán MA, et al. Transparent reporting of observational "
-        "studies emulating a target trial: the TARGET statement. JAMA. Published online 3 September "
-        "2025.",
+        "studies emulating a target trial: the TARGET statement. JAMA. Published online "
+        "3 September 2025.",
     ),
     Reference(
         "Cook and Lawless 2007",

@@ -33,6 +33,8 @@ GAINS = {"pain": -0.9, "flexibility": 7.0, "strength": 8.0, "endurance": 9.0}
 REACHED = (1.0, 0.84, 0.71, 0.6, 0.47)
 MONTHS = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(1, 13)]
 Rows = list[dict[str, Any]]
+# Arguments about other outcomes and exposures, from which the effect cannot be computed.
+NEVER_SEALED = ("empirical_null", "empirical_null_exposures", "positive_control")
 
 
 def results(
@@ -474,6 +476,8 @@ def without(rows: pl.DataFrame, columns: Sequence[str], reason: str) -> pl.DataF
     is_run = pl.col("status") == "estimated"
     if "analysis" in rows.columns:
         is_run &= ~pl.col("analysis").str.starts_with("negative_control")
+    if "method" in rows.columns:
+        is_run &= ~pl.col("method").is_in(NEVER_SEALED)
     return rows.with_columns(
         *(pl.when(is_run).then(None).otherwise(pl.col(name)).alias(name) for name in columns),
         reason=pl.when(is_run).then(pl.lit(reason)).otherwise("reason"),
