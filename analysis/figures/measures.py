@@ -44,6 +44,7 @@ MEASURE_NAMES: Final = {
 ANALYSIS_NAMES: Final = {
     "primary": "Primary",
     "completion": "Completion",
+    "primary_imputed": "Completion, missing covariates imputed",
     "order": "Order",
     "specificity": "Specificity",
     "endurance": "Endurance",

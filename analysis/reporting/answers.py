@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import ReleaseFacts
 from analysis.reporting.facts import StudyFacts
+from analysis.reporting.methods import missing_words
 from analysis.reporting.trial import order_words, target_trial
-from analysis.reporting.writing import listed, spelled
+from analysis.reporting.writing import counted, listed, spelled
 
 
 def answers(protocol: Protocol, release: ReleaseFacts, found: StudyFacts) -> Mapping[str, str]:
@@ -53,7 +54,8 @@ def _of_records(release: ReleaseFacts) -> dict[str, str]:
     )
     kind = "Synthetic demonstration records" if release.is_synthetic else "Session records"
     return {
-        "setting": f"{kind} of rehabilitation clinics, from {release.deliveries} deliveries. "
+        "setting": f"{kind} of rehabilitation clinics, from "
+        f"{counted(release.deliveries, 'delivery')}. "
         f"{months} Locations: a person must add them.".replace("  ", " "),
         "data_type": f"{kind} of rehabilitation clinics. A person must add the databases' names.",
         "time_frame": f"{months} A person must add the region." if months else "",
@@ -83,8 +85,8 @@ def _of_methods(protocol: Protocol) -> dict[str, str]:
         "with the strategy and under follow-up.",
         "subgroup_methods": "The whole design refitted by condition, region and chronicity; "
         "random effects across clinics.",
-        "missing": "Unknown covariates are a level of their own in the weight models. Reasons for "
-        "missing records: a person must add them.",
+        "missing": f"{missing_words(protocol)} Reasons for missing records: a person must add "
+        "them.",
         "loss": "Censored at the last known status and weighted by the inverse probability of "
         "staying under follow-up; two gates limit its size and its difference.",
         "sensitivity_methods": f"E-value, tipping point, {permutations} permuted orders, "

@@ -8,7 +8,7 @@ from analysis.contracts.release import ReleaseFacts
 from analysis.reporting.facts import StudyFacts
 from analysis.reporting.references import references_in
 from analysis.reporting.trial import Component, interval_words, order_words, target_trial
-from analysis.reporting.writing import listed, percent, spelled
+from analysis.reporting.writing import counted, listed, percent, spelled
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,10 @@ def _records(release: ReleaseFacts, found: StudyFacts | None) -> Passage:
     )
     kind = "Synthetic demonstration records" if release.is_synthetic else "Records of the clinics"
     told = [
-        f"{kind}: {months}, from {release.deliveries} deliveries. Every delivery is held to a "
-        "declared contract row by row; rejected rows are kept apart with their reasons. Patients "
-        "carry keys of the registry only; time is in days since the first attended session."
+        f"{kind}: {months}, from {counted(release.deliveries, 'delivery')}. Every delivery is held "
+        "to a declared contract row by row; rejected rows are kept apart with their reasons. "
+        "Patients carry keys of the registry only; time is in days since the first attended "
+        "session."
     ]
     if found is not None:
         told += [text for text in (found.participants, found.selection, found.follow_up) if text]
@@ -178,11 +179,24 @@ def _intervals(protocol: Protocol) -> Passage:
     return Passage(
         "Intervals",
         (
-            f"{interval_words(protocol)} The patient is the unit. The difference is always taken "
-            "within the same resample or of the same person's influences (Efron 1979; Deville "
-            "1999). Subgroups, secondary and sensitivity analyses use influence functions.",
+            f"{interval_words(protocol)} The {protocol.intervals.cluster} is the unit. The "
+            "difference is always taken within the same resample or of the same person's "
+            "influences (Efron 1979; Deville 1999). Subgroups, secondary and sensitivity analyses "
+            "use influence functions.",
+            missing_words(protocol),
         ),
     )
+
+
+def missing_words(protocol: Protocol) -> str:
+    """Return what becomes of missing covariates, as a sentence."""
+    told = "Missing covariates are marked by an indicator, or are a level of their own"
+    if protocol.missing.method == "imputation":
+        return (
+            f"{told}; the primary contrast is also estimated from {protocol.missing.imputations} "
+            "tables in which they are filled in by chained equations (Rubin 1987)."
+        )
+    return f"{told}; multiple imputation (Rubin 1987) was not asked for."
 
 
 def _gates(protocol: Protocol) -> Passage:

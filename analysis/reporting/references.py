@@ -102,6 +102,10 @@ REFERENCES: Final = (
         "tests. Biometrics. 2000;56(3):779-788.",
     ),
     Reference(
+        "Rubin 1987",
+        "Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley; 1987.",
+    ),
+    Reference(
         "Schuemie et al. 2018",
         "Schuemie MJ, Hripcsak G, Ryan PB, Madigan D, Suchard MA. Empirical confidence interval "
         "calibration for population-level effect estimation studies in observational healthcare "

@@ -156,9 +156,9 @@ def _analysis(protocol: Protocol) -> Component:
 def interval_words(protocol: Protocol) -> str:
     """Return how the primary intervals are made, as sentences."""
     level = percent(protocol.bootstrap.interval_level)
-    method = protocol.intervals.method
+    method, unit = protocol.intervals.method, protocol.intervals.cluster
     resamples = (
-        f"{protocol.bootstrap.replicates} resamples of whole patients, every model refitted in each"
+        f"{protocol.bootstrap.replicates} resamples of whole {unit}s, every model refitted in each"
     )
     ways = {
         "bootstrap": resamples,

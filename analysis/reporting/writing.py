@@ -16,6 +16,12 @@ def count(number: float) -> str:
     return f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def counted(number: int, name: str) -> str:
+    """Return a number of things whose plural is regular, e.g. `1 delivery`, `2 deliveries`."""
+    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{count(number)} {name if number == 1 else plural}"
+
+
 def percent(share: float) -> str:
     """Return a share (0 to 1) as per cent, with one decimal at most."""
     return f"{round(share * 100, 1):g}%".replace("-", MINUS)

@@ -43,6 +43,10 @@ horizon_days = 77
 truncation_quantile = 0.99
 [intervals]
 method = "influence"
+cluster = "clinic"
+[missing]
+method = "imputation"
+imputations = 7
 [gates]
 status_known_smallest = 0.71
 """
@@ -78,7 +82,15 @@ def test_the_target_trial_has_every_component_of_the_protocol() -> None:
 
 def test_values_of_the_protocol_are_told_and_not_the_presets() -> None:
     told, preset = words(parse_protocol(CHANGED)), words(PROTOCOL)
-    for value in ("day 200", "1 < 3 < 2 < 4 < 5", "77 days", "99%", "71%"):
+    for value in (
+        "day 200",
+        "1 < 3 < 2 < 4 < 5",
+        "77 days",
+        "99%",
+        "71%",
+        "The clinic is the unit",
+        "7 tables",
+    ):
         assert value in told
         assert value not in preset or value.startswith("1 <")
     assert "day 365" not in told
