@@ -151,23 +151,21 @@ def rows_of_both(one: HazardRows, other: HazardRows) -> HazardRows:
     One fit of them is two fits: beside the intercept they share no column.
     """
     height, width = one.design.values.shape
-    values = np.zeros((height + len(other.happened), width + other.design.values.shape[1]))
-    values[:height, :width] = one.design.values
-    values[height:, 0] = 1.0
-    values[height:, width:] = other.design.values
     person, day = np.r_[one.person, other.person], np.r_[one.day, other.day]
     order = np.lexsort((day, person))
-    columns = values.shape[1]
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    values = np.zeros((len(order), width + other.design.values.shape[1]))
+    values[place[:height], :width] = one.design.values
+    values[place[height:], 0] = 1.0
+    values[place[height:], width:] = other.design.values
+    names = (*one.design.names, *(f"other: {name}" for name in other.design.names))
+    columns = len(names)
     return HazardRows(
         person[order],
         day[order],
         np.r_[one.happened, other.happened][order],
-        Design(
-            (*one.design.names, *(f"other: {name}" for name in other.design.names)),
-            values[order],
-            np.zeros(columns),
-            np.ones(columns),
-        ),
+        Design(names, values, np.zeros(columns), np.ones(columns)),
     )
 
 

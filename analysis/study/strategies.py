@@ -16,6 +16,7 @@ import polars as pl
 from analysis.contracts.protocol import Protocol
 from analysis.emulation.arrays import NEVER, IntArray
 from analysis.emulation.cohort import Cohort, HazardRows, Strategy, natural_course
+from analysis.emulation.curves import unweighted_path
 from analysis.emulation.emulation import (
     Emulation,
     NotEstimableError,
@@ -133,30 +134,21 @@ def make_strategy(ground: Ground, name: str) -> Strategy:
     return _strict(ground, name.removeprefix(f"{STRICT}_"))
 
 
-def strategy_risks(
-    cohort: Cohort, strategies: Strategies, follow_up: HazardRows | None, settings: Settings
-) -> StrategyRisks:
-    """Return the risk under each strategy; where together they have none, each is asked alone."""
-    all_of_them = list(strategies.made.values())
-    reasons: dict[str, str] = {}
-    try:
-        found = emulate(cohort, all_of_them, follow_up, settings).strategies if all_of_them else ()
-        risks = {each.name: each for each in found}
-    except NotEstimableError:
-        risks, reasons = _one_by_one(cohort, all_of_them, follow_up, settings)
-    return StrategyRisks(cohort, settings.level, risks, {**strategies.reasons, **reasons})
+def strategy_risk(
+    cohort: Cohort, strategy: Strategy, follow_up: HazardRows | None, settings: Settings
+) -> StrategyRisk:
+    """Return the risk under one strategy; others' are of the same people, asked alone or not.
+
+    Raises `NotEstimableError` when the data hold no answer.
+    """
+    return emulate(cohort, [strategy], follow_up, settings).strategies[0]
 
 
-def _one_by_one(
-    cohort: Cohort, strategies: Sequence[Strategy], follow_up: HazardRows | None, settings: Settings
-) -> tuple[dict[str, StrategyRisk], dict[str, str]]:
-    risks, reasons = {}, {}
-    for strategy in strategies:
-        try:
-            risks[strategy.name] = emulate(cohort, [strategy], follow_up, settings).strategies[0]
-        except NotEstimableError as refusal:
-            reasons[strategy.name] = str(refusal)
-    return risks, reasons
+def without_path(risk: StrategyRisk) -> StrategyRisk:
+    """Return the risk without the weights of every day; only the balance needs them."""
+    none = np.empty(0, dtype=np.int64)
+    path = unweighted_path(none, none, risk.path.horizon)
+    return replace(risk, path=path, weights=np.empty(0))
 
 
 def _natural(ground: Ground) -> Strategy:

@@ -70,14 +70,20 @@ from analysis.study.strategies import (
     Strategies,
     StrategyRisks,
     make_strategies,
+    make_strategy,
     rival_orders,
-    strategy_risks,
+    strategy_risk,
     strict_name,
+    without_path,
 )
 from analysis.study.tables import StudyTables
 from analysis.study.verdicts import CANNOT, interval_verdict
 
 BALANCE_DAYS: Final = (0, 30, 90, 180, 365)
+# The strategies of the other hypotheses, beside the strict one under rival orders.
+OTHERS: Final = (IN_ORDER, STAGE_5_COMPLETED, STRICT_IN_CARE, EARLY_LOADING)
+# Their bands are worked out on as many days, and variances interpolated between.
+BAND_STEPS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -137,11 +143,7 @@ def open_study(
     study = _opened(ground, design, progress)
     own_gates = _primary_gates(study.primary, protocol)
     progress("asking the other hypotheses")
-    found = _all_risks(ground, design, study.primary)
-    balances = {
-        name: _balances(found.cohort, [risk], ground.population, protocol)
-        for name, risk in found.risks.items()
-    }
+    found, balances = _all_risks(ground, design, study.primary)
     shared = study.gates[len(own_gates) :]
     return replace(
         study,
@@ -256,19 +258,35 @@ def _linear_primary(tables: StudyTables, protocol: Protocol) -> Emulation:
     return _emulation(ground, _design(ground, (STRICT, NATURAL)), INFLUENCE, _silent)
 
 
-def _all_risks(ground: Ground, design: _Design, primary: Analysis) -> StrategyRisks:
-    """Return the risks under all strategies with their influences; those at hand are kept."""
+def _all_risks(
+    ground: Ground, design: _Design, primary: Analysis
+) -> tuple[StrategyRisks, dict[str, tuple[DayBalance, ...]]]:
+    """Return the risks under all strategies with their influences, and their balance.
+
+    One strategy after the other, so that only one design takes up room at a time; the primary's
+    own are kept where they have influences.
+    """
     rivals = [strict_name(order_name) for order_name in rival_orders(ground.protocol)]
-    names = (IN_ORDER, STAGE_5_COMPLETED, STRICT_IN_CARE, EARLY_LOADING, *rivals)
-    others = make_strategies(ground, names)
-    first, at_hand = design.strategies, dict[str, StrategyRisk]()
+    settings = replace(_settings(ground.protocol, INFLUENCE), grid_steps=BAND_STEPS)
+    at_hand = dict[str, StrategyRisk]()
     if primary.emulation is not None and ground.protocol.intervals.method != BOOTSTRAP:
         at_hand = {each.name: each for each in primary.emulation.strategies}
-    missing = {name: made for name, made in first.made.items() if name not in at_hand}
-    strategies = Strategies({**missing, **others.made}, {**first.reasons, **others.reasons})
-    settings = _settings(ground.protocol, INFLUENCE)
-    found = strategy_risks(ground.cohort, strategies, design.follow_up, settings)
-    return replace(found, risks={**at_hand, **found.risks})
+    risks, reasons = dict[str, StrategyRisk](), dict[str, str]()
+    balances = dict[str, tuple[DayBalance, ...]]()
+    for name in (STRICT, NATURAL, *OTHERS, *rivals):
+        try:
+            risk = at_hand.get(name) or _linear_risk(ground, design, name, settings)
+        except NotEstimableError as refusal:
+            reasons[name] = str(refusal)
+            continue
+        balances[name] = _balances(ground.cohort, [risk], ground.population, ground.protocol)
+        risks[name] = without_path(risk)
+    return StrategyRisks(ground.cohort, settings.level, risks, reasons), balances
+
+
+def _linear_risk(ground: Ground, design: _Design, name: str, settings: Settings) -> StrategyRisk:
+    strategy = design.strategies.made.get(name) or make_strategy(ground, name)
+    return strategy_risk(ground.cohort, strategy, design.follow_up, settings)
 
 
 def _settings(protocol: Protocol, intervals: str) -> Settings:
