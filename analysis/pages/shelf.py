@@ -1,20 +1,16 @@
 """Released tables as rows, by unit; a table that is missing is an empty one."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from analysis.contracts.release import ReleasedTable
 from analysis.disclosure import why_no_comparison
-from analysis.figures.words import MINUS, Row
+from analysis.figures.words import Row
 from analysis.pages.answers import UnitRows, first
+from analysis.reporting import readable
 
-IDENTIFIER: Final = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
-HYPHEN_MINUS: Final = re.compile(r"(?<![\w-])-(?=\d)")
 A_CLINIC: Final = "a clinic"
-# How reasons name a level of the covariate clinic.
-CLINIC_LEVEL: Final = re.compile(r"\bclinic(?:_id)?=[^\s,;)]+")
 
 
 @dataclass(frozen=True)
@@ -82,18 +78,10 @@ def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
     )
 
 
-def _readable(reason: str) -> str:
-    """Return a reason with identifiers as words and real minus signs."""
-    spaced = IDENTIFIER.sub(lambda found: found.group().replace("_", " "), reason)
-    return HYPHEN_MINUS.sub(MINUS, spaced)
-
-
 def _unnamed(row: dict[str, Any]) -> Row:
     """Return a row whose subgroup and reason name no clinic: all pages show them."""
     clinic = row.get("subgroup") if row.get("subgroup_kind") == "clinic" else None
     reason = row.get("reason")
     if reason:
-        kept = CLINIC_LEVEL.sub("clinic", reason)
-        kept = kept.replace(clinic, A_CLINIC) if clinic else kept
-        row = row | {"reason": _readable(kept)}
+        row = row | {"reason": readable(reason.replace(clinic, A_CLINIC) if clinic else reason)}
     return row | {"subgroup": A_CLINIC} if clinic else row

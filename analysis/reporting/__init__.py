@@ -5,6 +5,7 @@ from analysis.reporting.facts import StudyFacts, study_facts
 from analysis.reporting.methods import Passage, methods, methods_markdown
 from analysis.reporting.references import Reference, references_in
 from analysis.reporting.trial import Component, target_trial
+from analysis.reporting.writing import readable
 
 __all__ = [
     "CHECKLISTS",
@@ -17,6 +18,7 @@ __all__ = [
     "checklists_csv",
     "methods",
     "methods_markdown",
+    "readable",
     "references_in",
     "study_facts",
     "target_trial",

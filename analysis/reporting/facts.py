@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from analysis.contracts.release import RELEASED, ReleasedTable, status_column
 from analysis.contracts.results import NETWORK
-from analysis.reporting.writing import count, percent, points, spelled
+from analysis.reporting.writing import count, percent, points, readable, spelled
 
 PRIMARY: Final = "primary"
 Row = Mapping[str, Any]
@@ -95,7 +95,7 @@ def _follow_up(summary: Row | None) -> str:
 def _verdict(verdict: Row | None) -> str:
     if verdict is None:
         return ""
-    reason = f" {verdict['reason']}" if verdict["reason"] else ""
+    reason = f" {readable(verdict['reason'])}" if verdict["reason"] else ""
     return f"Verdict of the primary analysis: {verdict['verdict']}.{reason}"
 
 

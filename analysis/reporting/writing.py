@@ -1,9 +1,14 @@
 """How numbers and lists are written in running text."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 MINUS: Final = "\N{MINUS SIGN}"
+# How reasons name a level of the covariate clinic; the name goes on to what follows it there.
+CLINIC_LEVEL: Final = re.compile(r"\bclinic(?:_id)?=.*?(?=, strategy\b|, day\b|[;)]|$)")
+IDENTIFIER: Final = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
+HYPHEN_MINUS: Final = re.compile(r"(?<![\w-])-(?=\d)")
 NAMES: Final = {
     "reinjury": "re-injury",
     "other_region": "a complaint of another region",
@@ -35,6 +40,13 @@ def points(share: float) -> str:
 def spelled(name: str) -> str:
     """Return an identifier as words."""
     return NAMES.get(name, name.replace("_", " "))
+
+
+def readable(reason: str) -> str:
+    """Return a reason with identifiers as words and real minus signs, naming no clinic."""
+    unnamed = CLINIC_LEVEL.sub("clinic", reason)
+    spaced = IDENTIFIER.sub(lambda found: found.group().replace("_", " "), unnamed)
+    return HYPHEN_MINUS.sub(MINUS, spaced)
 
 
 def listed(names: Sequence[str], joint: str = "and") -> str:

@@ -128,6 +128,15 @@ def test_a_sealed_estimate_is_told_nowhere() -> None:
     assert "points (95% interval" not in text
 
 
+def test_no_text_names_a_clinic() -> None:
+    reason = "balance_alt23 failed: -0.2 (clinic=St. Mary, west, strategy strict); below 0.1."
+    tables = results()
+    found = facts(tables | {"verdicts": tables["verdicts"].with_columns(reason=pl.lit(reason))})
+    assert found.verdict.endswith(
+        "balance alt23 failed: \N{MINUS SIGN}0.2 (clinic, strategy strict); below 0.1."
+    )
+
+
 def test_a_handful_of_patients_is_told_nowhere() -> None:
     found = facts(results([("tiny", 3)]))
     assert found.participants == found.follow_up == found.estimate == ""
