@@ -1,5 +1,6 @@
 """The calibration certificate: how the estimator did where the truth is known."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -99,19 +100,22 @@ def _title(name: str, drawn: Sequence[Row], *, is_share: bool) -> str:
     values = [row["value"] for row in drawn]
     if len(values) == 1:
         return f"{name}: {write(values[0])}"
-    return f"{name}: from {write(min(values))} to {write(max(values))} over {len(values)} scenarios"
+    return (
+        f"{name}: from {words.span(min(values), max(values), write)} over {len(values)} scenarios"
+    )
 
 
 def _spec(drawn: Sequence[Row], measure: str, goal: tuple[float, ...]) -> dict[str, Any]:
     values = [round(100 * row["value"], 3) for row in drawn]
     half = [round(100 * Z_95 * (row["monte_carlo_error"] or 0.0), 3) for row in drawn]
     write = words.percent if is_share(measure) else words.points
+    low, high = (0.0, 100.0) if is_share(measure) else (-math.inf, math.inf)
     hover = [f"{scenario_name(row['scenario'])}: {write(row['value'])}" for row in drawn]
     mark = style.markers(values, list(range(len(drawn))), hover, "own", size=11)
     mark["error_x"] = style.error_bars(
         values,
-        [value - width for value, width in zip(values, half, strict=True)],
-        [value + width for value, width in zip(values, half, strict=True)],
+        [max(value - width, low) for value, width in zip(values, half, strict=True)],
+        [min(value + width, high) for value, width in zip(values, half, strict=True)],
         "own",
     )
     limits = [100 * limit for limit in goal] if goal else ([] if is_share(measure) else [0.0])

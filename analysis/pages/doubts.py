@@ -76,7 +76,7 @@ def specifications_section(shelf: Shelf, *, is_registered: bool) -> Section:
 
 def certificate_section(shelf: Shelf) -> Section:
     """Return how the estimator did on simulated registries shaped like these records."""
-    rows = [row for row in shelf.rows("certificate") if row["status"] != "not_run"]
+    rows = shelf.rows("certificate")
     blocks: list[Block] = []
     if any(row["value"] is not None for row in rows):
         shown = [name for name in CERTIFIED if any(row["measure"] == name for row in rows)]
@@ -104,16 +104,23 @@ def certificate_section(shelf: Shelf) -> Section:
 def _lines(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return how many goals were met, and each that was not."""
     judged = [row for row in rows if row["goal"] and row["value"] is not None]
+    told = _scenarios_not_run(rows)
     if not judged:
-        return ("No goal was set for any measure.",)
+        return ("No goal was set for any measure.", *told)
     missed = [row for row in judged if row["status"] != REACHED]
-    told = [f"{len(judged) - len(missed)} of {len(judged)} goals were reached."]
+    told.insert(0, f"{len(judged) - len(missed)} of {len(judged)} goals were reached.")
     told += [
         f"{scenario_name(row['scenario']).capitalize()}, {words.spelled(row['measure']).lower()}: "
         f"{_value(row)}, goal {row['goal']}: {status_name(row['status'])}."
         for row in missed
     ]
     return tuple(told)
+
+
+def _scenarios_not_run(rows: Sequence[Row]) -> list[str]:
+    run = {row["scenario"] for row in rows if row["value"] is not None}
+    idle = [name for name in dict.fromkeys(row["scenario"] for row in rows) if name not in run]
+    return [f"Not run: {', '.join(scenario_name(name) for name in idle)}."] if idle else []
 
 
 def _value(row: Row) -> str:

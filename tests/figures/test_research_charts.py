@@ -324,6 +324,9 @@ def test_a_certificate_tells_its_errors_and_what_was_not_run(
     assert mark["x"][0] == 94.9
     assert mark["error_x"]["array"][0] == pytest.approx(100 * 1.959964 * 0.0069, abs=1e-3)
     assert [line["x0"] for line in spec(chart)["layout"]["shapes"]] == [93.5, 96.5]
+    wide = {"scenario": "null", "measure": "coverage", "value": 0.75, "monte_carlo_error": 0.25}
+    drawn = spec(certificate_chart(released("certificate", wide), "coverage"))["data"][0]
+    assert (drawn["error_x"]["array"], drawn["error_x"]["arrayminus"]) == ([25.0], [48.999])
     empty = {"scenario": "all", "measure": "sealed_share", "registries": 0, "status": "not_run"}
     cells = [cell.text for cell in certificate_table(released("certificate", empty)).rows[0]]
     assert cells == [

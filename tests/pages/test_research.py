@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from analysis.contracts.results import RESULT_TABLES, empty
+from analysis.contracts.results import RESULT_TABLES, conform, empty
 from analysis.disclosure import release_tables
 from analysis.pages import site as pages_site
 from tests.pages.plausible import DISCLOSURE, FACTS, PROTOCOL, results, sealed
@@ -198,6 +198,20 @@ def test_a_sealed_section_says_so_and_shows_no_number(tables: Tables) -> None:
         assert "application/json" not in sealed_part, key
     told = text_of(section(html, "sensitivity"))
     assert "E-value: It is sealed" in told
+
+
+def test_a_certificate_names_what_was_missed_and_what_was_not_run(tables: Tables) -> None:
+    idle = {
+        "scenario": "no_overlap",
+        "measure": "sealed_share",
+        "registries": 0,
+        "status": "not_run",
+    }
+    rows = pl.concat([tables["certificate"], conform("certificate", pl.DataFrame([idle]))])
+    told = text_of(section(research(tables | {"certificate": rows}), "certificate"))
+    assert "12 of 15 goals were reached." in told
+    assert "Hidden confounder, coverage: 65%, goal 93.5 to 96.5 %: missed." in told
+    assert "Not run: no overlap." in told
 
 
 def test_the_first_screen_answers_in_words(tables: Tables) -> None:
