@@ -137,9 +137,9 @@ def _of_calibrated(shown: Found) -> str:
     )
 
 
-def _p(shown: Found) -> str:
-    """Return the calibrated p; one that rounding took to 0 is only near it."""
-    told = _value(shown, "p_value")
+def _p(shown: Found, measure: str = "p_value") -> str:
+    """Return a p; one that rounding took to 0 is only near it."""
+    told = _value(shown, measure)
     return "near 0" if told == "0" else told
 
 
@@ -148,7 +148,18 @@ def _of_specifications(shown: Found) -> str:
         f"{_value(shown, 'specifications')} specifications have an estimate, the middle one of "
         f"{_value(shown, 'median_risk_difference')}; intervals of "
         f"{_value(shown, 'share_below_none')} lie below no difference, of "
-        f"{_value(shown, 'share_above_none')} above. They share their people, so this is no test."
+        f"{_value(shown, 'share_above_none')} above.{_by_chance(shown)}"
+    )
+
+
+def _by_chance(shown: Found) -> str:
+    """Return how often specifications without any effect would agree so well, if it was asked."""
+    if "joint_median_p" not in shown:
+        return " They share their people, so this is no test."
+    return (
+        " Had none of them any effect, a middle so far from none would come by chance with "
+        f"p {_p(shown, 'joint_median_p')}, and so many clear intervals with "
+        f"p {_p(shown, 'joint_share_p')} (Simonsohn et al. 2020)."
     )
 
 

@@ -286,6 +286,8 @@ def test_every_argument_is_read_out_with_its_numbers(plain: dict[str, list[Row]]
         "8.5% of the controls are rejected",
         "risk ratio 0.835",
         "finds 1.03 times the planted ratio",
+        "216 specifications have an estimate, the middle one of \N{MINUS SIGN}3 points",
+        "with p 0.034, and so many clear intervals with p near 0",
         "by 0.62 (completed all five) and by 1.18",
     ):
         assert part in told

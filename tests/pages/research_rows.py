@@ -236,6 +236,12 @@ def sensitivity() -> Rows:
         ("positive_control", "planted_risk_ratio_other_region", 0.5312, 0.4312, 0.6312),
         ("positive_control", "found_risk_ratio_other_region", 0.5512, 0.4112, 0.7112),
         ("positive_control", "found_over_planted_other_region", 1.0312, 0.8112, 1.2312),
+        ("specification_curve", "specifications", 216.0, None, None),
+        ("specification_curve", "median_risk_difference", -0.0312, None, None),
+        ("specification_curve", "share_below_none", 0.5612, None, None),
+        ("specification_curve", "share_above_none", 0.0, None, None),
+        ("specification_curve", "joint_median_p", 0.0331, None, None),
+        ("specification_curve", "joint_share_p", 0.0, None, None),
         ("immortal_time", "designed_risk_ratio", 0.8358, 0.7312, 0.9511),
     ]
     for group, factor in zip(groups, (0.62, 1.18), strict=True):
