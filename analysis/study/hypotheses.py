@@ -21,7 +21,6 @@ import polars as pl
 
 from analysis.emulation.balance import DayBalance
 from analysis.emulation.emulation import Emulation
-from analysis.emulation.intervals import Estimate
 from analysis.study.gates import Gate, design_gates, failing, sealing_reason
 from analysis.study.rows import (
     COMPLETION,
@@ -270,17 +269,15 @@ def _specificity_verdict(
     against = {name: emulation.difference(own, name, level) for name in rivals}
     nearest = max(rivals, key=lambda name: against[name].high)
     if against[nearest].high < 0.0:
-        return LOWER, _specific(own, best, against[best], "lies below no difference", len(rivals))
+        return LOWER, _specific(own, best, "lies below no difference", len(rivals))
     if against[best].low > 0.0:
-        return HIGHER, _specific(own, best, against[best], "lies above no difference", len(rivals))
+        return HIGHER, _specific(own, best, "lies above no difference", len(rivals))
     closest = best if against[best].high >= 0.0 else nearest
-    covers = against[closest]
-    return NO_DIFFERENCE, _specific(own, closest, covers, "covers no difference", len(rivals))
+    return NO_DIFFERENCE, _specific(own, closest, "covers no difference", len(rivals))
 
 
-def _specific(own: str, rival: str, found: Estimate, lies: str, rivals: int) -> str:
+def _specific(own: str, rival: str, lies: str, rivals: int) -> str:
     return (
         f"The interval of the risk difference of {own} against {rival}, simultaneous over {rivals} "
-        f"rival orders, {100 * found.low:.1f} to {100 * found.high:.1f} points, {lies}; all gates "
-        "passed."
+        f"rival orders, {lies}; all gates passed."
     )

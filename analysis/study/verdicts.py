@@ -7,9 +7,11 @@ LOWER, NO_DIFFERENCE, HIGHER, CANNOT = VERDICTS
 
 
 def interval_verdict(difference: Estimate, what: str = "risk difference") -> tuple[str, str]:
-    """Return the verdict on a difference whose gates all passed, and why."""
-    found = f"{100 * difference.low:.1f} to {100 * difference.high:.1f} points"
-    words = f"The interval of the {what}, {found},"
+    """Return the verdict on a difference whose gates all passed, and why.
+
+    The reason holds no number: numbers leave through the release gate, which rounds them.
+    """
+    words = f"The interval of the {what}"
     if difference.high < 0.0:
         return LOWER, f"{words} lies below no difference; all gates passed."
     if difference.low > 0.0:
