@@ -46,6 +46,15 @@ FINE_WORDS_EPISODES: Final = 2000
 TOO_FEW: Final = "rests on too few patients to be shown"
 # How strategies that hold strictly to a named order begin.
 STRICT: Final = "strict_"
+# Analyses that gates of their own keep, and the negative controls, which tell nothing of re-injury.
+WITH_GATES: Final = ("order", "endurance", "specificity", "early_loading")
+CONTROL: Final = "negative_control_"
+# Arguments about the design that rest on no estimate of the effect.
+METHODS_WITHOUT_THE_EFFECT: Final = (
+    "empirical_null",
+    "empirical_null_exposures",
+    "positive_control",
+)
 NOT_PASSED: Final = ("failed", "not_evaluated")
 
 
@@ -132,6 +141,7 @@ def _refuse_broken_seals(frames: Mapping[str, pl.DataFrame]) -> None:
         _refuse_numbers_under_seal(frames["estimates"])
     if "gates" in frames:
         _refuse_results_behind_failed_gates(frames)
+        _refuse_what_tells_of_a_sealed_primary(frames)
 
 
 def _refuse_numbers_under_seal(estimates: pl.DataFrame) -> None:
@@ -153,6 +163,26 @@ def _refuse_results_behind_failed_gates(frames: Mapping[str, pl.DataFrame]) -> N
                 raise ReleaseRefusedError(
                     "An analysis holds results although one of its gates failed."
                 )
+
+
+def _refuse_what_tells_of_a_sealed_primary(frames: Mapping[str, pl.DataFrame]) -> None:
+    """Refuse numbers from which the primary effect could be read, where one of its gates failed."""
+    gates = frames["gates"].filter(pl.col("status").is_in(NOT_PASSED))
+    if "primary" not in set(gates["analysis"]):
+        return
+    is_open = pl.col("analysis").is_in(WITH_GATES) | pl.col("analysis").str.starts_with(CONTROL)
+    told = {
+        "estimates": ~is_open,
+        "sensitivity": ~pl.col("method").is_in(METHODS_WITHOUT_THE_EFFECT),
+        "specification_curve": pl.lit(value=True),
+    }
+    has_number = pl.col("value").is_not_null()
+    for name, of_primary in told.items():
+        if name in frames and frames[name].filter(of_primary & has_number).height:
+            raise ReleaseRefusedError(
+                f"results.{name} holds numbers that tell the primary effect, although one of its "
+                "gates failed."
+            )
 
 
 def _shown_strategies(

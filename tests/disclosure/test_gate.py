@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED
-from analysis.contracts.results import RESULT_TABLES
+from analysis.contracts.results import RESULT_TABLES, conform
 from analysis.disclosure import leaks, release_tables, why_no_comparison
 from analysis.disclosure.gate import decide, limits_of
 from analysis.disclosure.rules import TABLE_RULES
@@ -302,6 +302,25 @@ def test_a_result_behind_a_failed_gate_refuses_the_release() -> None:
     gates = pl.DataFrame({"analysis": ["primary"], "gate": ["power"], "status": ["not_evaluated"]})
     with pytest.raises(ReleaseRefusedError, match="gates failed"):
         release_tables({"estimates": estimates(estimate()), "gates": gates}, RULE)
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("estimates", estimate(analysis="by_region", subgroup_kind="region", subgroup="knee")),
+        ("sensitivity", {"analysis": "primary", "method": "e_value", "measure": "risk_ratio"}),
+        ("specification_curve", {"specification": 7, "episodes": 400, "events": 80}),
+    ],
+)
+def test_nothing_that_tells_a_sealed_primary_effect_is_released(
+    table: str, row: dict[str, object]
+) -> None:
+    rows = conform(table, pl.DataFrame([{"value": -0.05, "status": "estimated", **row}]))
+    gates = pl.DataFrame({"analysis": ["primary"], "gate": ["power"], "status": ["failed"]})
+    with pytest.raises(ReleaseRefusedError, match="tell the primary effect"):
+        release_tables({table: rows, "gates": gates}, RULE)
+    passed = gates.with_columns(status=pl.lit("passed"))
+    assert release_tables({table: rows, "gates": passed}, RULE)[table].rows.height == 1
 
 
 def test_a_gate_of_one_strategy_closes_its_rows_and_no_others() -> None:
