@@ -3,7 +3,10 @@
 The floor counts the delivered sessions by episode_id and stage into a table of the same file; how
 it would be by integer key is in the details. First violation and one domain's trajectories are
 queries on what the build makes once for all orders and domains; the last ratio is the whole build
-from the records, every concept and every mart. CPU seconds of two threads.
+from the records, every concept and every mart that is a table. Adherence, outcomes, contacts and
+the decision points of the other strategies are views, which the analysis reads once. CPU seconds of
+two threads; of the scan, the queries and every table the quickest of a few, as a machine that does
+other work only adds time.
 """
 
 import argparse
@@ -23,6 +26,7 @@ from pipelines.warehouse.connection import Connection, connect
 SESSIONS = 10_000_000
 THREADS = 2
 REPEATS = 3
+BUILDS = 2
 STEPS = ("make", "scan", "build", "query")
 LARGEST_PEAK_MB = 6144
 # 12.5 attended sessions of an episode on average; most people walk through the stages, one session
@@ -158,6 +162,11 @@ def _scan(registry: Connection) -> dict[str, float]:
 
 
 def _build(registry: Connection) -> dict[str, float]:
+    builds = [_build_once(registry) for _ in range(BUILDS)]
+    return {name: min(build[name] for build in builds) for name in builds[0]}
+
+
+def _build_once(registry: Connection) -> dict[str, float]:
     marks: list[tuple[str, float]] = []
     build_tables(
         registry,

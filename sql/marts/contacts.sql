@@ -3,6 +3,7 @@
 --          (a session wins when there were both), with the latest pain known by then. is_last
 --          says that nothing is known of the episode after that day.
 -- Grain:   one row for each episode of the study population and day of contact
+-- Kind:    view
 -- Reads:   concepts.session_progress, concepts.study_population, concepts.known_status,
 --          core.followups
 -- Source:  study definitions, "Effect: the target trial"
