@@ -8,25 +8,10 @@
 --          has_violated says that the primary order had been broken by then.
 -- Grain:   one row for each episode of the study population and such day
 -- Kind:    view
--- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
---          concepts.study_population, protocol.parameters, protocol.stage_order
+-- Reads:   concepts.session_progress, concepts.stages_due, concepts.first_violations,
+--          concepts.study_population, protocol.parameters
 -- Source:  study definitions, "Effect: the target trial"
-WITH stages_due AS (
-    SELECT
-        sets.order_number,
-        sets.stage_set AS completed_set,
-        min_by(stages.stage, 10 * stages.stage_rank + stages.stage) AS stage_due
-    FROM concepts.stage_sets AS sets
-    INNER JOIN protocol.stage_order AS stages
-        ON
-            sets.order_number = stages.order_number
-            AND (sets.stage_set & stages.stage_bit) = 0
-    INNER JOIN protocol.parameters AS parameters
-        ON stages.order_name = parameters.primary_order
-    GROUP BY sets.order_number, sets.stage_set
-),
-
-days_in_care AS (
+WITH days_in_care AS (
     SELECT
         sessions.episode_key,
         due.order_number,
@@ -40,8 +25,10 @@ days_in_care AS (
         coalesce(sessions.next_day > sessions.day + parameters.longest_gap_days, TRUE) AS is_left
     FROM concepts.session_progress AS sessions
     CROSS JOIN protocol.parameters AS parameters
-    INNER JOIN stages_due AS due
-        ON sessions.completed_set = due.completed_set
+    INNER JOIN concepts.stages_due AS due
+        ON
+            parameters.primary_order = due.order_name
+            AND sessions.completed_set = due.stage_set
     WHERE
         (sessions.completed_set & 16) = 0
         AND (sessions.next_day IS NULL OR sessions.next_day > sessions.day)

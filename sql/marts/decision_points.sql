@@ -5,24 +5,11 @@
 --          earlier sessions worked it, as their stage or as a further one (twelve bits of
 --          earlier_visits for each stage).
 -- Grain:   one row for each order, episode of the study population and such session
--- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
---          concepts.study_population, protocol.orders, protocol.stage_order
+-- Reads:   concepts.session_progress, concepts.stage_sets, concepts.stages_due,
+--          concepts.first_violations, concepts.study_population, protocol.orders
 -- Source:  study definitions, "Effect: the target trial"
-WITH stages_due AS (
-    SELECT
-        sets.order_number,
-        sets.stage_set AS completed_set,
-        min_by(stages.stage, 10 * stages.stage_rank + stages.stage) AS stage_due
-    FROM concepts.stage_sets AS sets
-    INNER JOIN protocol.stage_order AS stages
-        ON
-            sets.order_number = stages.order_number
-            AND (sets.stage_set & stages.stage_bit) = 0
-    GROUP BY sets.order_number, sets.stage_set
-),
-
 -- The stages that any other stage waits for.
-waited_for AS (
+WITH waited_for AS (
     SELECT
         order_number,
         required_set
@@ -41,8 +28,8 @@ possible AS (
         sessions.pain_nrs,
         sessions.last_pain_nrs
     FROM concepts.session_progress AS sessions
-    INNER JOIN stages_due AS due
-        ON sessions.completed_set_before = due.completed_set
+    INNER JOIN concepts.stages_due AS due
+        ON sessions.completed_set_before = due.stage_set
     INNER JOIN waited_for
         ON due.order_number = waited_for.order_number
     WHERE (waited_for.required_set & sessions.completed_set_before) <> waited_for.required_set

@@ -9,8 +9,9 @@
 --          has_violated says that the primary order had been broken before.
 -- Grain:   one row for each episode of the study population and such session
 -- Kind:    view
--- Reads:   concepts.session_progress, concepts.stage_sets, concepts.first_violations,
---          concepts.study_population, protocol.parameters, protocol.stage_order
+-- Reads:   concepts.session_progress, concepts.stage_sets, concepts.stages_due,
+--          concepts.first_violations, concepts.study_population, protocol.parameters,
+--          protocol.stage_order
 -- Source:  study definitions, "Effect: the target trial"
 WITH stages AS (
     SELECT
@@ -21,16 +22,6 @@ WITH stages AS (
     FROM protocol.parameters AS parameters
     INNER JOIN protocol.stage_order AS stage_order
         ON parameters.primary_order = stage_order.order_name
-),
-
-stages_due AS (
-    SELECT
-        sets.stage_set AS seen_set,
-        min_by(stages.stage, 10 * stages.stage_rank + stages.stage) AS stage_due
-    FROM concepts.stage_sets AS sets
-    INNER JOIN stages
-        ON sets.order_number = stages.order_number AND (sets.stage_set & stages.stage_bit) = 0
-    GROUP BY sets.stage_set
 ),
 
 stages_reached AS (
@@ -87,8 +78,10 @@ possible AS (
         sessions.last_pain_nrs
     FROM sessions
     CROSS JOIN come_first
-    INNER JOIN stages_due AS due
-        ON sessions.seen_set_before = due.seen_set
+    INNER JOIN concepts.stages_due AS due
+        ON
+            come_first.order_number = due.order_number
+            AND sessions.seen_set_before = due.stage_set
     LEFT JOIN stages_reached AS reached
         ON sessions.seen_set_before = reached.seen_set
     WHERE (come_first.required_set & sessions.seen_set_before) <> come_first.required_set
