@@ -1,8 +1,8 @@
 -- Title:   Values of the outcome domains
 -- Meaning: What was measured, when, and in which stage. A session's value belongs to the session's
 --          stage; a measurement to the stage of the latest attended session on or before its day
---          (none before the first); which measurements count, measurement_use says. position orders the values of one day:
---          sessions first, measurements after them.
+--          (none before the first); which measurements count, measurement_use says. position orders
+--          the values of one day: sessions first, measurements after them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
 -- Kind:    view
 -- Reads:   concepts.session_progress, concepts.measurement_use, protocol.domains

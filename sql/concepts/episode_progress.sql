@@ -1,11 +1,12 @@
 -- Title:   Progress of an episode
 -- Meaning: What an episode's attended sessions amount to under any order: how many they are, which
 --          stages were worked and completed in the end, and whether stage 4 or 5 was ever worked
---          before the exit of stage 1 (pain) was met. first_loading_day is the first day on which
---          a stage of the protocol's early loading was worked, null if none was. session_stages
---          is the set of the sessions' own stages, worked_set also holds their further stages; sets are sums of 1, 2, 4, 8, 16
---          for the stages 1 to 5. sessions_by_stage says how many sessions had which stage, five
---          counts in one number by powers of 4096 (see concepts.session_progress).
+--          before the exit of stage 1 (pain) was met. first_loading_day is the first day on which a
+--          stage of the protocol's early loading was worked, null if none was. session_stages is
+--          the set of the sessions' own stages, worked_set also holds their further stages; sets
+--          are sums of 1, 2, 4, 8, 16 for the stages 1 to 5. sessions_by_stage says how many
+--          sessions had which stage, five counts in one number by powers of 4096 (see
+--          concepts.session_progress).
 -- Grain:   one row for each episode with an attended session
 -- Reads:   concepts.session_progress, protocol.early_loading_stages
 -- Source:  study definitions, "Adherence, session by session"

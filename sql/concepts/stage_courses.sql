@@ -1,9 +1,9 @@
 -- Title:   Course of a domain within a stage
--- Meaning: First and last value of a domain while an episode was in a stage, and the slope per
---          week of the straight line with the least squares through all its values there. The
---          sums are of whole numbers (millionths of the domain's unit) that stay below 2 to the
---          power of 53, hence exact in DOUBLE and the same on every run. No slope is given for values
---          of a single day.
+-- Meaning: First and last value of a domain while an episode was in a stage, and the slope per week
+--          of the straight line with the least squares through all its values there. The sums are
+--          of whole numbers (millionths of the domain's unit) that stay below 2 to the power of 53,
+--          hence exact in DOUBLE and the same on every run. No slope is given for values of a
+--          single day.
 -- Grain:   one row for each episode, domain and stage with a value
 -- Reads:   concepts.domain_points
 -- Source:  ordinary least squares, slope = (n Sxy - Sx Sy) / (n Sxx - Sx Sx)
