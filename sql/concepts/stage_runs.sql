@@ -1,9 +1,9 @@
 -- Title:   Runs of sessions in one stage
 -- Meaning: Neighbouring sessions of the same stage taken together, and how many sessions of each
---          stage there were by the end of the run. The further stages of a session (also_stages) play
---          no part in it. sessions_so_far holds the five counts in one number, by powers of 4096
---          (see concepts.session_progress): at the start of a run its session_number is added under
---          the stage left and taken away under the stage entered, so that the sum holds the
+--          stage there were by the end of the run. The further stages of a session (also_stages)
+--          play no part in it. sessions_so_far holds the five counts in one number, by powers of
+--          4096 (see concepts.session_progress): at the start of a run its session_number is added
+--          under the stage left and taken away under the stage entered, so that the sum holds the
 --          length of each run that has ended; finished_less_start lacks but the end of this one.
 -- Grain:   one row for each run; run_start is the session_number of its first session
 -- Reads:   concepts.session_progress, concepts.episode_progress
