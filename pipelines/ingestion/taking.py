@@ -97,6 +97,11 @@ def _known(verified: VerifiedDelivery, intake: Intake) -> Outcome:
     return Outcome(_report(verified, verified.delivery_id, "already_known", reports))
 
 
+def _taking_id(verified: VerifiedDelivery, number: int) -> str:
+    """Return the id under which the same bytes came in for the first, second or later time."""
+    return verified.delivery_id if number == 1 else f"{verified.delivery_id}-{number}"
+
+
 def _report(
     verified: VerifiedDelivery, delivery_id: str, status: Status, files: Iterable[FileReport]
 ) -> DeliveryReport:
@@ -134,9 +139,7 @@ class _Taking:
         self._rewritten: dict[str, Rewritten] = {}
         self._looked_at_closely: set[str] = set()
         self._came_before = intake.times_taken(verified.content_hash)
-        self._delivery_id = verified.delivery_id + (
-            f"-{self._came_before + 1}" if self._came_before else ""
-        )
+        self._delivery_id = _taking_id(verified, self._came_before + 1)
         for file in verified.files:
             if not file.scan.even:
                 self.rewrite(file.file.table)
@@ -167,8 +170,9 @@ class _Taking:
             entries = [self._entry(file) for file in loaded]
             faults = self._intake.faults()
             names = {file.file.table: file.file.name for file in verified.files}
-            rejections = rejections_of(faults, names, self._delivery_id)
             is_new = not self._came_before or any(entry.counts.accepted for entry in entries)
+            own_id = self._delivery_id if is_new else _taking_id(verified, self._came_before)
+            rejections = rejections_of(faults, names, own_id)
             if is_new:
                 if self._admission is not None:
                     self._quarantine(self._admission.quarantine / self._delivery_id, faults)
@@ -179,7 +183,7 @@ class _Taking:
         ]
         status: Status = "checked" if self._admission is None else "ingested"
         return Outcome(
-            _report(verified, self._delivery_id, status if is_new else "already_known", reports),
+            _report(verified, own_id, status if is_new else "already_known", reports),
             rejections,
         )
 

@@ -156,6 +156,7 @@ def test_a_faulty_delivery_sent_again_names_its_faults_again_and_changes_nothing
         again = look(workspace, q1)
         assert again.exit_code == first.exit_code == 4
         assert again.deliveries[0].status == "already_known"
+        assert again.deliveries[0].delivery_id == first.deliveries[0].delivery_id
         assert counts(again, "sessions") == (5, 0, 1, 4, 0)
         assert faults(again) == faults(first)
     assert everything(workspace) == before
