@@ -124,20 +124,13 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
-def analyse_study(
-    tables: StudyTables, protocol: Protocol, *, progress: Callable[[str], None] = _silent
-) -> StudyResult:
-    """Return the estimates, gates and verdicts of the study; the same tables give the same bytes.
-
-    A study that these data cannot answer is no error: its verdict says so, with the reason.
-    """
-    return sealed(open_study(tables, protocol, progress=progress))
-
-
 def open_study(
     tables: StudyTables, protocol: Protocol, *, progress: Callable[[str], None] = _silent
 ) -> OpenStudy:
-    """Return the study before its gates were heeded; for registries whose truth is known."""
+    """Return the study before its gates were heeded; for `sealed` and for known truths only.
+
+    A study that these data cannot answer is no error: its answers say so, with the reason.
+    """
     ground = _ground(tables, protocol)
     design = _design(ground, (STRICT, NATURAL))
     study = _opened(ground, design, progress)

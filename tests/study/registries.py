@@ -7,7 +7,8 @@ import polars as pl
 
 from analysis.contracts.protocol import Protocol, load_protocol
 from analysis.simulation import simulate_registry
-from analysis.study import StudyTables
+from analysis.study import StudyResult, StudyTables
+from analysis.study.study import open_study, sealed
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 
@@ -28,6 +29,11 @@ def built(records: dict[str, pl.DataFrame]) -> StudyTables:
         return StudyTables.read(lambda mart: read_frame(connection, mart))
     finally:
         connection.close()
+
+
+def analyse_study(tables: StudyTables, protocol: Protocol) -> StudyResult:
+    """The study alone, sealed, without what `analysis.findings` adds."""
+    return sealed(open_study(tables, protocol))
 
 
 def quick_protocol(**gates: float) -> Protocol:

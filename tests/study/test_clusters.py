@@ -7,9 +7,8 @@ import pytest
 from scipy.stats import t
 
 from analysis.contracts.protocol import Protocol
-from analysis.study import analyse_study
 from analysis.study.study import open_study, primary_analysis
-from tests.study.registries import open_protocol, simulated, with_constant
+from tests.study.registries import analyse_study, open_protocol, simulated, with_constant
 
 
 def by_clinic(method: str = "influence") -> Protocol:

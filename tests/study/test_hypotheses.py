@@ -11,11 +11,12 @@ from analysis.contracts.results import VERDICTS
 from analysis.emulation.arrays import NEVER
 from analysis.emulation.hazards import fit_hazards
 from analysis.emulation.intervals import normal_quantile
-from analysis.study import StudyResult, StudyTables, analyse_study
+from analysis.study import StudyResult, StudyTables
 from analysis.study.population import study_population
 from analysis.study.strategies import Ground, make_strategy
 from analysis.study.study import OpenStudy, open_study, sealed
 from tests.study.registries import (
+    analyse_study,
     lost_on,
     only_some,
     open_protocol,

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from analysis.contracts.protocol import Protocol
-from analysis.study import StudyResult, StudyTables, analyse_study
+from analysis.study import StudyResult, StudyTables
 from analysis.study.imputed import filled_tables
 from analysis.study.population import study_population
 from analysis.study.strategies import Ground
 from analysis.study.study import primary_analysis
-from tests.study.registries import only_some, open_protocol, simulated, with_constant
+from tests.study.registries import analyse_study, only_some, open_protocol, simulated, with_constant
 
 
 def asking(imputations: int = 3, **gates: float) -> Protocol:

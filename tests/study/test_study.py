@@ -5,9 +5,10 @@ import polars as pl
 import pytest
 
 from analysis.contracts.results import RESULT_TABLES, VERDICTS
-from analysis.study import StudyResult, analyse_study
+from analysis.study import StudyResult
 from analysis.study.study import open_study, primary_analysis, sealed
 from tests.study.registries import (
+    analyse_study,
     lost_on,
     only_some,
     open_protocol,
