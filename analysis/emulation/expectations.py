@@ -23,6 +23,7 @@ from analysis.emulation.influence import (
     RowGains,
     SumsAdjoint,
     clustered_errors,
+    corrected,
     sums_influence,
 )
 from analysis.emulation.intervals import (
@@ -79,9 +80,9 @@ class Expected:
         return float(self.values[self.names.index(name)])
 
     def moves(self, name: str) -> FloatArray:
-        """Return what leaving each person's unit out does to this number, by person (people,)."""
+        """Return each person's influence on this number, as errors need it (people,)."""
         place = self.names.index(name)
-        return np.asarray(self.derivatives[:, place] - self.own[:, place], dtype=np.float64)
+        return corrected(self.derivatives[:, place], self.own[:, place])
 
     @property
     def units(self) -> int:

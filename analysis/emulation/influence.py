@@ -15,11 +15,13 @@ back over the days and one over the rows. Caps of weights are held where the ful
 
 A derivative takes the person's own weight as moving with the models that the person helped to fit,
 while without the person there is no such weight. For the few who carry large weights because they
-stayed against all odds this matters: the derivative says that the models make up for part of them,
-which they could not. Errors are therefore of what leaving out a unit does (Efron and Stein 1981),
-in the part where the two differ most: the unit's own share of d risk / d beta is taken away before
-it meets the unit's scores, as leverages correct robust errors (MacKinnon and White 1985; Mancl and
-DeRouen 2001). It vanishes as people become many.
+stayed against all odds this matters: the derivative says that the models make up for part of
+them, which they could not. As with robust errors of a regression (MacKinnon and White 1985),
+squares of plain derivatives err low by the leverages (HC0), squares of what leaving out a unit does
+err high by as much (HC3, the jackknife; Efron and Stein 1981), and half way between they are right
+to the first order (HC2; Kauermann and Carroll 2001). Here the leverage is the unit's own share of
+d risk / d beta as it meets the unit's own scores; half of it is taken away. It vanishes as people
+become many.
 
 Influences of a unit's people are added up; the sum of squares over the G units, times G/(G-1), is
 the variance, whatever the dependence within a unit. Contrasts are of a person's own influences.
@@ -45,6 +47,8 @@ BLOCK_ROWS: Final = 1 << 15
 GRID_STEPS: Final = 48
 # Risks are at most 1: an error as small as this is what rounding leaves of none.
 LARGEST_ROUNDING: Final = 1e-14
+# Of what a unit's own weights answer to the unit, the part that errors do without.
+SHARE_TAKEN_AWAY: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,20 @@ class RiskInfluence:
 
     @property
     def at_horizon(self) -> FloatArray:
-        """Return what leaving each person's unit out does by the last day, by person (people,)."""
-        return self.values[:, -1] - self.own[:, -1]
+        """Return each person's influence by the last day, as errors need it (people,)."""
+        return self.corrected[:, -1]
+
+    @property
+    def corrected(self) -> FloatArray:
+        """Return the influences as errors need them (people x days); see `corrected`."""
+        return corrected(self.values, self.own)
 
     def daily_errors(self) -> FloatArray:
         """Return the standard error of the risk on every day 0 to the last one (days,).
 
         Between the days worked out, variances are interpolated.
         """
-        variances = clustered_errors(self.values - self.own, self.unit) ** 2
+        variances = clustered_errors(self.corrected, self.unit) ** 2
         every_day = np.arange(int(self.days[-1]) + 1)
         return np.sqrt(np.interp(every_day, self.days, variances))
 
@@ -250,6 +259,15 @@ def coefficient_influence(model: HazardModel, people: int) -> FloatArray:
     residual = rows.happened - model.probability
     scores = _person_sums(residual, rows.person, people) @ rows.design.values
     return np.asarray(np.linalg.solve(model.fit.information, scores.T).T, dtype=np.float64)
+
+
+def corrected(derivatives: FloatArray, own: FloatArray) -> FloatArray:
+    """Return influences whose squares tell the variance without bias to the first order.
+
+    `derivatives` are in how often each person counts, `own` the part of them in which the weights
+    of the person's own unit answer the unit; both people x numbers.
+    """
+    return derivatives - SHARE_TAKEN_AWAY * own
 
 
 def clustered_errors(influences: FloatArray, unit: IntArray) -> FloatArray:

@@ -519,8 +519,7 @@ def daily_difference(
         return difference, standard_deviation(one.draws - other.draws)
     if one.influence is None or other.influence is None:
         raise ValueError("There are neither resamples nor influences to tell an error.")
-    moves = one.influence.values - one.influence.own
-    moves = moves - (other.influence.values - other.influence.own)
+    moves = one.influence.corrected - other.influence.corrected
     variances = clustered_errors(moves, one.influence.unit) ** 2
     return difference, np.sqrt(np.interp(np.arange(len(difference)), one.influence.days, variances))
 

@@ -20,6 +20,7 @@ from analysis.emulation.hazards import HazardModel, UnstableModelError, fit_haza
 from analysis.emulation.influence import (
     clustered_errors,
     coefficient_influence,
+    corrected,
     own_steps,
     risk_derivatives,
 )
@@ -103,7 +104,7 @@ def arm_risks(
         cap=None if np.isinf(cap) else cap,
         steps=steps,
     )
-    influences = found.direct - found.own
+    influences = corrected(found.direct, found.own)
     moves = [each.moves for each in pair if each is not None and each.moves is not None]
     for move, (_, gradient) in zip(moves, found.in_coefficients, strict=True):
         influences += move @ gradient

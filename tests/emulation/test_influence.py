@@ -111,7 +111,8 @@ def test_the_influence_is_what_counting_a_person_a_little_more_does(strategy):
 def test_without_its_own_part_the_influence_is_what_leaving_a_unit_out_does():
     made = world(400, 11, per_unit=2)
     influence = emulated(made)["strict"].influence
-    left_out = influence.at_horizon.reshape(-1, 2).sum(axis=1)
+    without_own = influence.values[:, -1] - influence.own[:, -1]
+    left_out = without_own.reshape(-1, 2).sum(axis=1)
     derivative = influence.values[:, -1].reshape(-1, 2).sum(axis=1)
     risk = refitted_risk(made, made.strict, np.ones(400)).risk[-1]
     heaviest = np.argsort(-np.abs(derivative))[:40]
@@ -122,6 +123,18 @@ def test_without_its_own_part_the_influence_is_what_leaving_a_unit_out_does():
     misses = np.sum((left_out[heaviest] - found) ** 2), np.sum((derivative[heaviest] - found) ** 2)
     assert misses[0] < 0.35 * misses[1]
     assert np.sum(left_out[heaviest] ** 2) == pytest.approx(np.sum(found**2), rel=0.03)
+
+
+def test_errors_lie_between_those_of_plain_derivatives_and_of_leaving_out():
+    made = world(400, 11, per_unit=2)
+    influence = emulated(made)["strict"].influence
+    plain, left_out, half = (
+        clustered_errors(each, made.cohort.unit)[-1]
+        for each in (influence.values, influence.values - influence.own, influence.corrected)
+    )
+    assert plain < half < left_out
+    # Half of the own part gives the middle of the errors to the first order in its size.
+    assert half == pytest.approx((plain + left_out) / 2, rel=0.2 * (left_out / plain - 1))
 
 
 def test_weights_that_are_cut_carry_nothing_of_their_models():
