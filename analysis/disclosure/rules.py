@@ -200,7 +200,7 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         ),
     ),
     "trajectory_models": TableRule(
-        identifiers=("domain", "model", "term", "unit"),
+        identifiers=("domain", "model", "term", "unit", "subgroup_kind", "subgroup"),
         counts=(Count("patients"), Count("values_count")),
         statistics=(
             Statistic("value", "slope", ("patients", "values_count")),
@@ -209,7 +209,118 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         ),
         people="patients",
     ),
-    "trajectory_gaps": TableRule(identifiers=("domain", "model", "term"), words=("reason",)),
+    "trajectory_gaps": TableRule(
+        identifiers=("domain", "model", "term", "subgroup_kind", "subgroup"), words=("reason",)
+    ),
+    "trajectory_courses": TableRule(
+        identifiers=("domain", "model", "subgroup_kind", "subgroup", "stage", "week", "unit"),
+        counts=(Count("patients"),),
+        statistics=(
+            Statistic("value", "mean", ("patients",)),
+            *_interval("low", "high", "mean", "patients"),
+        ),
+        people="patients",
+    ),
+    "clinic_courses": TableRule(
+        identifiers=(*UNIT, "domain", "term", "unit"),
+        counts=(Count("patients"), Count("values_count")),
+        statistics=(
+            Statistic("value", "slope", ("patients", "values_count")),
+            Statistic("standard_error", "slope", ("patients", "values_count")),
+            Statistic("shrunken", "slope", ("patients", "values_count")),
+            *_interval("low", "high", "slope", "patients", "values_count"),
+            Statistic("reliability", "score", ("patients", "values_count")),
+        ),
+        people="patients",
+    ),
+    "dropout_patterns": TableRule(
+        identifiers=("domain", "pattern", "week", "unit"),
+        counts=(Count("episodes"), Count("patients")),
+        statistics=(
+            Statistic("mean", "mean", ("patients", "episodes")),
+            *_interval("low", "high", "mean", "patients", "episodes"),
+        ),
+        people="patients",
+    ),
+    "trajectory_sensitivity": TableRule(
+        identifiers=("domain", "method", "measure", "parameter", "unit", "status"),
+        words=("reason",),
+        counts=(Count("patients"),),
+        statistics=(
+            Statistic("value", "slope", ("patients",)),
+            *_interval("low", "high", "slope", "patients"),
+        ),
+        people="patients",
+    ),
+    "measure_bounds": TableRule(
+        identifiers=("domain", "stage"),
+        counts=(
+            Count("patients"),
+            Count("values_count"),
+            Count("at_worst", within="values_count"),
+            Count("at_best", within="values_count"),
+        ),
+        statistics=(
+            Statistic(
+                "share_at_worst",
+                "share",
+                ("at_worst", "values_count"),
+                ratio_of=("at_worst", "values_count"),
+            ),
+            Statistic(
+                "share_at_best",
+                "share",
+                ("at_best", "values_count"),
+                ratio_of=("at_best", "values_count"),
+            ),
+        ),
+        people="patients",
+    ),
+    "missingness": TableRule(
+        identifiers=("domain", "stage"),
+        counts=(Count("patients"), Count("sessions"), Count("measured", within="sessions")),
+        statistics=(
+            Statistic(
+                "share_measured",
+                "share",
+                ("measured", "sessions"),
+                ratio_of=("measured", "sessions"),
+            ),
+        ),
+        people="patients",
+    ),
+    "stage_times": TableRule(
+        identifiers=(*UNIT, "stage", "week"),
+        counts=(Count("at_risk"),),
+        statistics=(
+            Statistic("share_exited", "share", ("at_risk",)),
+            *_interval("low", "high", "share", "at_risk"),
+        ),
+        people="at_risk",
+    ),
+    "stage_exits": TableRule(
+        identifiers=(*UNIT, "stage"),
+        counts=(
+            Count("episodes"),
+            Count("patients"),
+            Count("exited", within="episodes"),
+            Count("not_exited", within="episodes"),
+        ),
+        statistics=(
+            Statistic("median_weeks", "mean", ("patients", "exited")),
+            *_interval("median_low", "median_high", "mean", "patients", "exited"),
+            Statistic("never_exit_share", "share", ("patients", "not_exited")),
+        ),
+        people="patients",
+        sums=(("episodes", ("exited", "not_exited")),),
+        over_clinics=True,
+    ),
+    "stage_endings": TableRule(
+        identifiers=(*UNIT, "stage", "reason"),
+        counts=(Count("episodes"), Count("patients")),
+        people="patients",
+        over_clinics=True,
+    ),
     "domain_courses": TableRule(
         identifiers=(*UNIT, "domain", "stage", "unit"),
         counts=(Count("episodes"), Count("patients")),
@@ -243,6 +354,28 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         ),
         people="patients",
         sums=(("episodes", ("improved", "not_improved", "unmeasured")),),
+        over_clinics=True,
+    ),
+    "deteriorations": TableRule(
+        identifiers=(*UNIT, "domain"),
+        counts=(
+            Count("episodes"),
+            Count("patients"),
+            Count("deteriorated", within="episodes"),
+            Count("not_deteriorated", within="episodes"),
+            Count("unmeasured", within="episodes"),
+        ),
+        statistics=(
+            Statistic(
+                "share_deteriorated",
+                "share",
+                ("deteriorated", "episodes"),
+                ratio_of=("deteriorated", "episodes"),
+            ),
+            *_interval("low", "high", "share", "deteriorated", "episodes"),
+        ),
+        people="patients",
+        sums=(("episodes", ("deteriorated", "not_deteriorated", "unmeasured")),),
         over_clinics=True,
     ),
     "unit_summaries": TableRule(

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
+from analysis.contracts.results import empty
 from analysis.trajectories.courses import domain_courses
 from analysis.trajectories.models import trajectory_models
 from analysis.trajectories.responders import responders
+from analysis.trajectories.tables import TrajectoryTables
 
-__all__ = ["TrajectoryResult", "analyse_trajectories"]
+__all__ = ["TrajectoryResult", "TrajectoryTables", "analyse_trajectories"]
 
 
 @dataclass(frozen=True)
@@ -18,25 +20,36 @@ class TrajectoryResult:
 
     domain_courses: pl.DataFrame
     responders: pl.DataFrame
+    deteriorations: pl.DataFrame
     trajectory_models: pl.DataFrame
     trajectory_gaps: pl.DataFrame
+    trajectory_courses: pl.DataFrame
+    clinic_courses: pl.DataFrame
+    dropout_patterns: pl.DataFrame
+    trajectory_sensitivity: pl.DataFrame
+    measure_bounds: pl.DataFrame
+    missingness: pl.DataFrame
+    stage_times: pl.DataFrame
+    stage_exits: pl.DataFrame
+    stage_endings: pl.DataFrame
 
 
-def analyse_trajectories(
-    domain_exposure: pl.DataFrame,
-    stage_trajectories: pl.DataFrame,
-    baseline: pl.DataFrame,
-    protocol: Protocol,
-) -> TrajectoryResult:
-    """Return courses, responders and population models of every domain.
-
-    The frames hold the rows of marts.domain_exposure, marts.stage_trajectories and
-    marts.episode_baseline.
-    """
-    models, gaps = trajectory_models(domain_exposure, baseline, protocol)
+def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> TrajectoryResult:
+    """Return courses, responders, times in stage and models of every domain, with their doubts."""
+    models, gaps = trajectory_models(tables.domain_exposure, tables.episode_baseline, protocol)
     return TrajectoryResult(
-        domain_courses=domain_courses(stage_trajectories, baseline, protocol),
-        responders=responders(domain_exposure, baseline, protocol),
+        domain_courses=domain_courses(tables.stage_trajectories, tables.episode_baseline, protocol),
+        responders=responders(tables.domain_exposure, tables.episode_baseline, protocol),
+        deteriorations=empty("deteriorations"),
         trajectory_models=models,
         trajectory_gaps=gaps,
+        trajectory_courses=empty("trajectory_courses"),
+        clinic_courses=empty("clinic_courses"),
+        dropout_patterns=empty("dropout_patterns"),
+        trajectory_sensitivity=empty("trajectory_sensitivity"),
+        measure_bounds=empty("measure_bounds"),
+        missingness=empty("missingness"),
+        stage_times=empty("stage_times"),
+        stage_exits=empty("stage_exits"),
+        stage_endings=empty("stage_endings"),
     )

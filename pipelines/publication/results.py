@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from analysis.study import StudyTables
+    from analysis.trajectories import TrajectoryTables
 
 Frames = Mapping[str, "pl.DataFrame"]
 
@@ -41,10 +42,7 @@ def compute_results(
         "quality_points": quality_points(marts["quality_cohorts"], protocol),
     }
     progress("Fitting the course of every domain")
-    courses = _read(building, ("domain_exposure", "stage_trajectories"))
-    trajectories = analyse_trajectories(
-        courses["domain_exposure"], courses["stage_trajectories"], tables.baseline, protocol
-    )
+    trajectories = analyse_trajectories(read_trajectory_tables(building), protocol)
     progress("Emulating the target trial")
     found = find(tables, protocol, progress=progress)
     return {**described, **_frames(trajectories), **_frames(found)}
@@ -56,6 +54,14 @@ def read_study_tables(building: Path) -> "StudyTables":
 
     with connect(building, read_only=True) as registry:
         return StudyTables.read(lambda mart: read_frame(registry, mart))
+
+
+def read_trajectory_tables(building: Path) -> "TrajectoryTables":
+    """Return the rows the trajectories read from the marts of the version."""
+    from analysis.trajectories import TrajectoryTables
+
+    with connect(building, read_only=True) as registry:
+        return TrajectoryTables.read(lambda mart: read_frame(registry, mart))
 
 
 def with_standing(verdicts: "pl.DataFrame", standing: Standing) -> "pl.DataFrame":

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.contracts.protocol import load_protocol
 from analysis.simulation.registry import simulate_registry
-from analysis.trajectories import analyse_trajectories
+from analysis.trajectories import TrajectoryTables, analyse_trajectories
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 
@@ -20,12 +20,8 @@ def distances(seed: int, scenario: str, episodes: int) -> list[float]:
     )
     connection = registry_in_memory(registry.tables, PROTOCOL)
     try:
-        result = analyse_trajectories(
-            read_frame(connection, "marts.domain_exposure"),
-            read_frame(connection, "marts.stage_trajectories"),
-            read_frame(connection, "marts.episode_baseline"),
-            PROTOCOL,
-        )
+        tables = TrajectoryTables.read(lambda mart: read_frame(connection, mart))
+        result = analyse_trajectories(tables, PROTOCOL)
     finally:
         connection.close()
     planted = pl.DataFrame(
