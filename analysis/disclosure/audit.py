@@ -1,7 +1,7 @@
 """A second look at what is about to leave, by another road than the gate's own decisions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -89,7 +89,6 @@ def _statistics_of_hidden_counts(name: str, table: ReleasedTable) -> Iterator[Le
 def _given_away(sheet: Sheet, limits: Limits) -> Iterator[Leak]:
     sums = identities(sheet)
     cells = {cell for identity in sums for cell in identity.cells()}
-    ranges = deduce(what_is_known(sheet, [*cells], limits), sums)
     secret = [
         (column, row)
         for column, row in sheet.counts()
@@ -97,6 +96,10 @@ def _given_away(sheet: Sheet, limits: Limits) -> Iterator[Leak]:
         and sheet.status[column][row] == SUPPRESSED
         and limits.hides(sheet.columns[column][row])
     ]
+    told = deduce(what_is_known(sheet, [*cells], limits), sums)
+    # What would be known if this table showed nothing at all is not given away by what it shows.
+    hidden = replace(sheet, status={name: [SUPPRESSED] * sheet.height for name in sheet.status})
+    untold = deduce(what_is_known(hidden, [*cells], limits), sums)
     for cell in secret:
-        if exposed(ranges, [cell]):
+        if exposed(told, [cell]) and not exposed(untold, [cell]):
             yield Leak(sheet.name, *cell, "can be worked out by subtraction")

@@ -152,6 +152,14 @@ def test_no_release_of_any_network_leaks(clinics: dict[str, Parts]) -> None:
     assert leaks(release_tables(truth, RULE), truth, RULE) == []
 
 
+def test_a_network_too_small_to_show_anything_is_released_hidden() -> None:
+    """Three clinics of two or three: all is hidden, and what adds up was given away by nothing."""
+    truth = {"responders": responders({"a": (0, 1, 1), "b": (1, 1, 1), "c": (1, 1, 1)})}
+    tables = release_tables(truth, RULE)
+    assert set(tables["responders"].rows["episodes_status"]) == {SUPPRESSED}
+    assert leaks(tables, truth, RULE) == []
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), parts, min_size=1))
 def test_a_linear_program_over_a_release_recovers_no_small_count(clinics: dict[str, Parts]) -> None:
