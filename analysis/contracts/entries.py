@@ -51,6 +51,17 @@ class Number:
 
 
 @dataclass(frozen=True)
+class YesNo:
+    """Either true or false."""
+
+    def read(self, found: object) -> bool:
+        """Return the answer."""
+        if not isinstance(found, bool):
+            raise EntryFault(f"needs true or false, found {shown(found)}")
+        return found
+
+
+@dataclass(frozen=True)
 class Text:
     """One line of text of at most `longest` characters."""
 

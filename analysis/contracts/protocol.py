@@ -23,6 +23,7 @@ from analysis.contracts.entries import (
     SomeOf,
     Text,
     Whole,
+    YesNo,
     is_name,
     nearest,
     shown,
@@ -31,6 +32,8 @@ from analysis.contracts.errors import UsageError
 
 STAGES: Final = (1, 2, 3, 4, 5)
 DOMAINS: Final = ("pain", "flexibility", "strength", "endurance", "alignment")
+# What a therapist reads off the person; pain the person says.
+RATED_DOMAINS: Final = ("flexibility", "strength", "endurance", "alignment")
 EVENT_KINDS: Final = ("reinjury", "other_region", "unrelated_illness", "surgery", "death")
 COUNTABLE_EVIDENCE: Final = ("measured", "attested")
 DEVIATION_COVARIATES: Final = (
@@ -136,6 +139,17 @@ class Instrument:
 
     domain: str = _entry(OneOf(DOMAINS))
     unit: str = _entry(Text(40))
+
+
+@dataclass(frozen=True)
+class Courses:
+    """What breaks the line of a person's values, beside another instrument, which always does.
+
+    With `rater_breaks_line` values that a therapist reads (see `RATED_DOMAINS`) share a line only
+    when the same therapist read them.
+    """
+
+    rater_breaks_line: bool = _entry(YesNo())
 
 
 @dataclass(frozen=True)
@@ -266,6 +280,7 @@ class Protocol:
     early_loading: EarlyLoading
     domains: Mapping[str, Domain]
     instruments: Mapping[str, Instrument]
+    courses: Courses
     deviation_model: DeviationModel
     follow_up_model: FollowUpModel
     weights: Weights
@@ -309,6 +324,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "exits": Exits,
     "outcome": Outcome,
     "early_loading": EarlyLoading,
+    "courses": Courses,
     "deviation_model": DeviationModel,
     "follow_up_model": FollowUpModel,
     "weights": Weights,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.contracts.protocol import DOMAINS, EVENT_KINDS, STAGES, Protocol
+from analysis.contracts.protocol import DOMAINS, EVENT_KINDS, RATED_DOMAINS, STAGES, Protocol
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,6 +22,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "primary_order": "text",
         "early_loading_within_days": "whole",
         "longest_gap_days": "whole",
+        "rater_breaks_line": "truth",
     },
     "orders": ORDER,
     "stage_order": {**ORDER, **STAGE, "stage_rank": "whole"},
@@ -35,8 +36,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "important_change": "number",
         "important_share": "number",
         "substantial_share": "number",
+        "is_rated": "truth",
     },
-    "instruments": {"instrument": "text", **DOMAIN},
+    "instruments": {"instrument_number": "whole", "instrument": "text", **DOMAIN},
 }
 
 
@@ -48,7 +50,12 @@ def protocol_tables(protocol: Protocol) -> dict[str, "pl.DataFrame"]:
     """
     import polars as pl
 
-    types: dict[str, Any] = {"text": pl.String, "whole": pl.Int32, "number": pl.Float64}
+    types: dict[str, Any] = {
+        "text": pl.String,
+        "whole": pl.Int32,
+        "number": pl.Float64,
+        "truth": pl.Boolean,
+    }
     rows = _rows(protocol)
     return {
         name: pl.DataFrame(
@@ -86,6 +93,7 @@ def _parameters(protocol: Protocol) -> dict[str, Any]:
         "primary_order": protocol.study.primary_order,
         "early_loading_within_days": protocol.early_loading.within_days,
         "longest_gap_days": protocol.care.longest_gap_days,
+        "rater_breaks_line": protocol.courses.rater_breaks_line,
     }
 
 
@@ -130,7 +138,12 @@ def _event_roles(protocol: Protocol) -> Rows:
 
 def _domains(protocol: Protocol) -> Rows:
     return [
-        {"domain_number": number, "domain": name, **asdict(protocol.domains[name])}
+        {
+            "domain_number": number,
+            "domain": name,
+            **asdict(protocol.domains[name]),
+            "is_rated": name in RATED_DOMAINS,
+        }
         for number, name in enumerate(DOMAINS, 1)
     ]
 
@@ -138,10 +151,11 @@ def _domains(protocol: Protocol) -> Rows:
 def _instruments(protocol: Protocol) -> Rows:
     return [
         {
+            "instrument_number": number,
             "instrument": code,
             "domain_number": DOMAINS.index(instrument.domain) + 1,
             "domain": instrument.domain,
             "unit": instrument.unit,
         }
-        for code, instrument in protocol.instruments.items()
+        for number, (code, instrument) in enumerate(protocol.instruments.items(), 1)
     ]

@@ -2,10 +2,15 @@
 -- Meaning: What was measured, when, and in which stage. A session's value belongs to the session's
 --          stage; a measurement to the stage of the latest attended session on or before its day
 --          (none before the first); which measurements count, measurement_use says. position orders
---          the values of one day: sessions first, measurements after them.
+--          the values of one day: sessions first, measurements after them. Within an episode and
+--          domain, line_number is equal for values that can be set against one another: of the
+--          sessions, or of one instrument and side. Where the protocol lets another rater break
+--          the line, the values that a therapist reads in sessions have a line for each therapist.
+--          The numbers tell lines apart; they do not count them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
 -- Kind:    view
--- Reads:   concepts.session_progress, concepts.measurement_use, protocol.domains
+-- Reads:   concepts.session_progress, concepts.measurement_use, concepts.session_raters,
+--          protocol.domains
 -- Source:  study definitions, "Outcome"
 WITH counted_measurements AS (
     SELECT
@@ -14,6 +19,7 @@ WITH counted_measurements AS (
         instrument,
         value,
         domain_number,
+        line_number,
         row_number() OVER (
             PARTITION BY episode_key
             ORDER BY day, instrument, value, side, timing
@@ -40,6 +46,7 @@ session_values AS (
     SELECT
         sessions.episode_key,
         domains.domain_number,
+        domains.is_rated,
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
@@ -51,6 +58,7 @@ session_values AS (
     SELECT
         sessions.episode_key,
         domains.domain_number,
+        domains.is_rated,
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
@@ -62,6 +70,7 @@ session_values AS (
     SELECT
         sessions.episode_key,
         domains.domain_number,
+        domains.is_rated,
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
@@ -73,6 +82,7 @@ session_values AS (
     SELECT
         sessions.episode_key,
         domains.domain_number,
+        domains.is_rated,
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
@@ -84,6 +94,7 @@ session_values AS (
     SELECT
         sessions.episode_key,
         domains.domain_number,
+        domains.is_rated,
         sessions.day,
         sessions.session_number AS position,
         sessions.stage,
@@ -94,14 +105,20 @@ session_values AS (
 )
 
 SELECT
-    episode_key,
-    domain_number,
-    day,
-    position,
-    stage,
-    value,
-    'session' AS source
+    session_values.episode_key,
+    session_values.domain_number,
+    session_values.day,
+    session_values.position,
+    session_values.stage,
+    session_values.value,
+    'session' AS source,
+    coalesce(raters.rater_number, 1) AS line_number
 FROM session_values
+LEFT JOIN concepts.session_raters AS raters
+    ON
+        session_values.episode_key = raters.episode_key
+        AND session_values.position = raters.session_number
+        AND session_values.is_rated
 UNION ALL
 SELECT
     measurements.episode_key,
@@ -110,7 +127,8 @@ SELECT
     CAST(1000000 + measurements.measurement_number AS INTEGER) AS position,
     sessions.stage,
     measurements.value,
-    measurements.instrument AS source
+    measurements.instrument AS source,
+    measurements.line_number
 FROM counted_measurements AS measurements
 LEFT JOIN staged_measurements AS staged
     ON

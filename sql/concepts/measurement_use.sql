@@ -3,6 +3,8 @@
 --          that of the registry (a unit is never guessed), when it was not taken after treatment,
 --          and when it is not of the other side than the episode's. The first of these that does
 --          not hold is the reason. Without an instrument of the protocol there is no domain_number.
+--          Measurements of one instrument share a line_number; where the episode is not of one side,
+--          those of the left and of the right side have one each.
 -- Grain:   one row for each accepted measurement
 -- Kind:    view
 -- Reads:   core.measurements, core.episodes, protocol.instruments
@@ -15,6 +17,12 @@ SELECT
     measurements.timing,
     measurements.value,
     instruments.domain_number,
+    10000 + 10 * instruments.instrument_number + CASE
+        WHEN episodes.side IN ('L', 'R') THEN 0
+        WHEN measurements.side = 'L' THEN 1
+        WHEN measurements.side = 'R' THEN 2
+        ELSE 0
+    END AS line_number,
     CASE
         WHEN instruments.instrument IS NULL THEN 'instrument_not_in_protocol'
         WHEN measurements.unit <> instruments.unit THEN 'other_unit'

@@ -14,6 +14,7 @@ WITH points AS (
         points.day,
         points.position,
         points.value,
+        points.line_number,
         points.source = 'session' AS is_from_session
     FROM concepts.domain_points AS points
     INNER JOIN concepts.study_population AS population
@@ -27,6 +28,7 @@ days_spent AS (
         points.day,
         points.position,
         points.value,
+        points.line_number,
         spent.days_stage_1,
         spent.days_stage_2,
         spent.days_stage_3,
@@ -43,6 +45,7 @@ days_spent AS (
         points.day,
         points.position,
         points.value,
+        points.line_number,
         spent.days_stage_1 + CASE spent.stage WHEN 1 THEN points.day - spent.day ELSE 0 END,
         spent.days_stage_2 + CASE spent.stage WHEN 2 THEN points.day - spent.day ELSE 0 END,
         spent.days_stage_3 + CASE spent.stage WHEN 3 THEN points.day - spent.day ELSE 0 END,
@@ -67,7 +70,8 @@ SELECT
     CAST(days_spent.days_stage_2 AS DOUBLE) / 7 AS weeks_stage_2,
     CAST(days_spent.days_stage_3 AS DOUBLE) / 7 AS weeks_stage_3,
     CAST(days_spent.days_stage_4 AS DOUBLE) / 7 AS weeks_stage_4,
-    CAST(days_spent.days_stage_5 AS DOUBLE) / 7 AS weeks_stage_5
+    CAST(days_spent.days_stage_5 AS DOUBLE) / 7 AS weeks_stage_5,
+    days_spent.line_number
 FROM days_spent
 INNER JOIN protocol.domains AS domains
     ON days_spent.domain_number = domains.domain_number

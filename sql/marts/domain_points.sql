@@ -1,7 +1,9 @@
 -- Title:   Values of the outcome domains
 -- Meaning: Every value that a session or an instrument of the protocol's registry gave, in the
 --          domain's unit; source is session or the instrument. The stage is that of the session,
---          or of the latest attended session on or before the day of a measurement.
+--          or of the latest attended session on or before the day of a measurement. Values of one
+--          episode and domain with one line_number were read in one way; see
+--          concepts.domain_points.
 -- Grain:   one row for each value of a domain
 -- Kind:    view
 -- Reads:   concepts.domain_points, protocol.domains, core.episodes
@@ -15,7 +17,8 @@ SELECT
     domains.unit,
     points.source,
     points.position,
-    episodes.episode_key
+    episodes.episode_key,
+    points.line_number
 FROM concepts.domain_points AS points
 INNER JOIN protocol.domains AS domains
     ON points.domain_number = domains.domain_number

@@ -1,6 +1,8 @@
 -- Title:   Trajectory of a domain in a stage
 -- Meaning: First and last value of a domain while an episode was in a stage, how many values there
 --          were, and their least-squares slope per week (null when they are of a single day).
+--          lines_count says by how many lines (ways of reading) they came; with more than one the
+--          slope is within lines, and first and last are of the line with most values.
 -- Grain:   one row for each episode, domain and stage with a value
 -- Kind:    view
 -- Reads:   concepts.stage_courses, protocol.domains, core.episodes
@@ -15,7 +17,8 @@ SELECT
     courses.first_value,
     courses.last_value,
     courses.slope_per_week,
-    episodes.episode_key
+    episodes.episode_key,
+    courses.lines_count
 FROM concepts.stage_courses AS courses
 INNER JOIN protocol.domains AS domains
     ON courses.domain_number = domains.domain_number

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.contracts.protocol import load_protocol
+from analysis.contracts.protocol import load_protocol, parse_protocol
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 from tests.drawing import Tables, episode, registry_of, table
@@ -28,6 +28,11 @@ def built(tables: Tables, *marts: str) -> tuple[pl.DataFrame, ...]:
         return tuple(read_frame(registry, f"marts.{mart}") for mart in marts)
 
 
+def built_by(protocol: str, tables: Tables, *marts: str) -> tuple[pl.DataFrame, ...]:
+    with registry_in_memory(tables, parse_protocol(protocol)) as registry:
+        return tuple(read_frame(registry, f"marts.{mart}") for mart in marts)
+
+
 def course_of(drawn: str, **values: list[Any]) -> list[dict[str, Any]]:
     tables = registry_of({"e1": drawn})
     with_values = tables["sessions"].with_columns(
@@ -43,7 +48,7 @@ def test_a_course_has_first_last_count_and_slope_per_week_for_each_stage() -> No
     )
 
     # Through (0, 8), (1, 5), (2, 5) in weeks the least-squares slope is -1.5.
-    pain_1, pain_2, strength_2 = [[*course.values()][1:-1] for course in courses]
+    pain_1, pain_2, strength_2 = [[*course.values()][1:-2] for course in courses]
     assert pain_1 == ["pain", 1, 0, 14, 3, 8.0, 5.0, -1.5]
     assert pain_2 == ["pain", 2, 21, 21, 1, 4.0, 4.0, None]
     assert strength_2 == ["strength", 2, 28, 28, 1, 61.5, 61.5, None]
@@ -125,3 +130,91 @@ def test_a_sessions_value_is_of_that_sessions_stage_in_the_domains_unit() -> Non
         ("alignment", 2, 4.5, "deg", "session"),
         ("pain", 2, 5.0, "{score}", "session"),
     ]
+
+
+BREAKS = """
+    episode_id | day | instrument | side | value | unit    | timing
+    e1         | 21  | pain_nrs   | -    | 2     | {score} | pre
+    e1         | 28  | pain_nrs   | -    | 1     | {score} | pre
+"""
+
+
+def test_another_instrument_breaks_the_line_and_does_not_bend_it() -> None:
+    tables = registry_of({"e1": "1, 1, 1, 1, 1"}, measurements=table(BREAKS))
+    with_pain = tables["sessions"].with_columns(pain_nrs=pl.Series([8.0, 7.5, 7.0, None, None]))
+
+    points, courses = built(
+        {**tables, "sessions": with_pain}, "domain_points", "stage_trajectories"
+    )
+
+    assert points.sort("day")["line_number"].n_unique() == 2
+    (course,) = courses.to_dicts()
+    # Both lines fall, by 0.5 and by 1 a week; between them lie 5 points that nobody lost.
+    within = (-0.5 * 2 + -1.0 * 0.5) / 2.5
+    assert course["slope_per_week"] == pytest.approx(within, rel=1e-12)
+    assert (course["values_count"], course["lines_count"]) == (5, 2)
+    assert (course["first_value"], course["last_value"]) == (8.0, 7.0)
+    assert (course["first_day"], course["last_day"]) == (0, 14)
+
+
+def test_of_two_lines_with_as_many_values_the_later_one_says_first_and_last() -> None:
+    tables = registry_of({"e1": "1, 1, 1, 1, 1"}, measurements=table(BREAKS))
+    with_pain = tables["sessions"].with_columns(pain_nrs=pl.Series([8.0, 7.5] + [None] * 3))
+
+    (courses,) = built({**tables, "sessions": with_pain}, "stage_trajectories")
+
+    assert courses.select("first_value", "last_value").row(0) == (2.0, 1.0)
+
+
+def test_lines_of_one_value_each_have_no_slope_between_them() -> None:
+    tables = registry_of({"e1": "1, 1, 1, 1"}, measurements=table(BREAKS).head(1))
+    with_pain = tables["sessions"].with_columns(pain_nrs=pl.Series([8.0] + [None] * 3))
+
+    (courses,) = built({**tables, "sessions": with_pain}, "stage_trajectories")
+
+    assert courses.select("lines_count", "slope_per_week").row(0) == (2, None)
+
+
+def test_the_sides_of_an_episode_of_no_one_side_are_lines_of_their_own() -> None:
+    drawn = """
+        episode_id | day | instrument   | side | value | unit | timing
+        e1         | 0   | inclinometer | L    | 9     | deg  | pre
+        e1         | 7   | inclinometer | R    | 4     | deg  | pre
+        e1         | 14  | inclinometer | L    | 8     | deg  | pre
+    """
+    tables = registry_of({"e1": "1, 1, 1"}, measurements=table(drawn))
+
+    points, courses = built(tables, "domain_points", "stage_trajectories")
+
+    left, right, later = points.sort("day")["line_number"]
+    assert left == later != right
+    assert courses["slope_per_week"].to_list() == [-0.5]
+
+
+@pytest.mark.parametrize(
+    ("rater_breaks_line", "pain_lines", "strength_lines"), [("false", 1, 1), ("true", 1, 2)]
+)
+def test_another_rater_breaks_the_line_of_what_raters_read_where_the_protocol_says_so(
+    rater_breaks_line: str, pain_lines: int, strength_lines: int
+) -> None:
+    tables = registry_of({"e1": "4, 4, 4"})
+    sessions = tables["sessions"].with_columns(
+        therapist_id=pl.Series(["t2", "t1", "t2"]),
+        pain_nrs=pl.lit(3.0),
+        strength_pct=pl.Series([60.0, 90.0, 62.0]),
+    )
+
+    points, courses = built_by(
+        f"[courses]\nrater_breaks_line = {rater_breaks_line}",
+        {**tables, "sessions": sessions},
+        "domain_points",
+        "stage_trajectories",
+    )
+
+    assert dict(courses.select("domain", "lines_count").iter_rows()) == {
+        "pain": pain_lines,
+        "strength": strength_lines,
+    }
+    strength = courses.row(by_predicate=pl.col("domain") == "strength", named=True)
+    assert strength["slope_per_week"] == pytest.approx(1.0)
+    assert points.height == 6

@@ -97,6 +97,7 @@ def test_the_hash_follows_the_meaning_and_not_the_spelling() -> None:
             "[instruments.scale]\nunit = 'mm'\ndomain = 'pain'",
             """unit must be the domain's "{score}", found "mm\"""",
         ),
+        ("[courses]\nrater_breaks_line = 1", "rater_breaks_line needs true or false, found 1"),
         ("[deviation_model]\ncovariates = ['pian']", 'does not know "pian"; did you mean pain?'),
         (
             "[intervals]\nmethod = 'bootstap'",
