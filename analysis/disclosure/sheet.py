@@ -143,7 +143,7 @@ def _sums_over_clinics(sheet: Sheet) -> Iterator[Identity]:
 def _rows_of_networks(sheet: Sheet) -> Iterator[tuple[int, list[int]]]:
     keys = [
         name
-        for name in ("domain", "stage", "change", "chart", "period")
+        for name in ("domain", "stage", "change", "chart", "period", "reason")
         if name in sheet.rule.identifiers
     ]
     networks: dict[tuple[Any, ...], int] = {}

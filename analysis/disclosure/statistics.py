@@ -45,6 +45,8 @@ P_MEASURES: Final = (
 )
 # Measures of results.sensitivity that count patients, and are released as counts are.
 COUNTED_PEOPLE: Final = ("lost",)
+# Tables whose interval is of a share of all episodes, and the count that the share is of.
+COUNTED_SHARES: Final = {"responders": "improved", "deteriorations": "deteriorated"}
 # value = scale * numerator / denominator, for a share, per hundred and per thousand
 RATIO_SCALES: Final = (1.0, 100.0, 1000.0)
 _ROUND: Final[dict[Bound, Callable[[float, float], float]]] = {
@@ -168,11 +170,12 @@ class _Desk:
 
     def _around_share(self, row: int, bound: float) -> float:
         """Widen a share's interval, where rounding moved the share out of it."""
-        if self.statistic.bound == "none" or self.sheet.name != "responders":
+        counted = COUNTED_SHARES.get(self.sheet.name)
+        if self.statistic.bound == "none" or counted is None:
             return bound
-        counts = (self.sheet.columns[name][row] for name in ("improved", "episodes"))
-        improved, episodes = (self.limits.rounded(count) for count in counts)
-        share = round_to_step(min(improved / episodes, 1.0), 0.001)
+        counts = (self.sheet.columns[name][row] for name in (counted, "episodes"))
+        part, episodes = (self.limits.rounded(count) for count in counts)
+        share = round_to_step(min(part / episodes, 1.0), 0.001)
         return min(bound, share) if self.statistic.bound == "low" else max(bound, share)
 
     def _step(self, row: int) -> float:
@@ -217,7 +220,9 @@ class _Desk:
         return min(0.1, max(FINEST_RATIO, self._share_step(support)))
 
     def _mean_step(self, row: int) -> float:
-        unit = self.sheet.columns["unit"][row] or ""
+        # A mean without a unit is of weeks.
+        units = self.sheet.columns.get("unit")
+        unit = (units[row] if units else None) or ""
         return PERCENT_MEAN_STEP if unit.startswith("%") else MEAN_STEP
 
     def _quality_step(self, row: int) -> float:

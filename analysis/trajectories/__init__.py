@@ -9,6 +9,7 @@ from analysis.contracts.results import empty
 from analysis.trajectories.courses import domain_courses
 from analysis.trajectories.models import trajectory_models
 from analysis.trajectories.responders import responders
+from analysis.trajectories.stage_times import stage_endings, stage_times
 from analysis.trajectories.tables import TrajectoryTables
 
 __all__ = ["TrajectoryResult", "TrajectoryTables", "analyse_trajectories"]
@@ -37,6 +38,7 @@ class TrajectoryResult:
 def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> TrajectoryResult:
     """Return courses, responders, times in stage and models of every domain, with their doubts."""
     models, gaps = trajectory_models(tables.domain_exposure, tables.episode_baseline, protocol)
+    times, exits = stage_times(tables.stage_spells, protocol)
     return TrajectoryResult(
         domain_courses=domain_courses(tables.stage_trajectories, tables.episode_baseline, protocol),
         responders=responders(tables.domain_exposure, tables.episode_baseline, protocol),
@@ -49,7 +51,7 @@ def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> Trajec
         trajectory_sensitivity=empty("trajectory_sensitivity"),
         measure_bounds=empty("measure_bounds"),
         missingness=empty("missingness"),
-        stage_times=empty("stage_times"),
-        stage_exits=empty("stage_exits"),
-        stage_endings=empty("stage_endings"),
+        stage_times=times,
+        stage_exits=exits,
+        stage_endings=stage_endings(tables.care_endings),
     )

@@ -13,6 +13,8 @@ class TrajectoryTables:
     domain_exposure: pl.DataFrame
     stage_trajectories: pl.DataFrame
     episode_baseline: pl.DataFrame
+    stage_spells: pl.DataFrame
+    care_endings: pl.DataFrame
 
     @classmethod
     def read(cls, mart: Callable[[str], pl.DataFrame]) -> "TrajectoryTables":

@@ -30,7 +30,11 @@ MAY_IMPORT = {
         "analysis.survival",
     },
     "analysis.findings": {"analysis.contracts", "analysis.scrutiny", "analysis.study"},
-    "analysis.trajectories": {"analysis.contracts"},
+    "analysis.trajectories": {
+        "analysis.contracts",
+        "analysis.emulation",
+        "analysis.survival",
+    },
     "analysis.outcomes": {"analysis.contracts", "analysis.survival"},
     "analysis.quality": {"analysis.contracts"},
     "analysis.disclosure": {"analysis.contracts"},
