@@ -182,7 +182,7 @@ def test_times_and_endings_pass_the_release_gate(episodes: int) -> None:
 
 
 def test_a_hidden_ending_cannot_be_subtracted_from_the_network() -> None:
-    counts = {("a", "lost"): 60, ("a", "moved"): 5, ("b", "lost"): 60, ("b", "moved"): 20}
+    counts = {("a", "lost"): 60, ("a", "moved"): 1, ("b", "lost"): 60, ("b", "moved"): 23}
     drawn = [key for key, count in counts.items() for _ in range(count)]
     endings = pl.DataFrame(drawn, schema=["clinic_id", "reason"], orient="row").with_columns(
         patient_key=pl.int_range(len(drawn)), stage_due=1, has_ended=True
