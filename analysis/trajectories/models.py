@@ -132,7 +132,7 @@ def _fitted(domain: str, sums: GroupSums, told: list[int], has_slope: bool) -> D
         terms=tuple(TERMS[term] for term in kept),
         term_patients=tuple(told[term] for term in kept),
         has_random_slope=has_slope,
-        fit=fit_mixed_model(_only(sums, kept), _random_terms(len(kept), has_slope)),
+        fit=fit_mixed_model(sums.only(kept), _random_terms(len(kept), has_slope)),
         gaps=gaps,
     )
 
@@ -145,16 +145,6 @@ def _why_without(term: int, told: int, independent: set[int]) -> str:
     if term not in independent:
         return "time in this stage cannot be told apart from time in earlier stages"
     return "not estimable"
-
-
-def _only(sums: GroupSums, kept: list[int]) -> GroupSums:
-    """Return the sums of these terms and the value."""
-    size = sums.columns
-    place = np.zeros((size, size), dtype=np.int64)
-    place[np.triu_indices(size)] = np.arange(sums.products.shape[0])
-    columns = [*kept, size - 1]
-    rows = place[np.ix_(columns, columns)][np.triu_indices(len(columns))]
-    return GroupSums(sums.products[rows], sums.clusters, sums.values)
 
 
 def _random_terms(terms: int, has_slope: bool) -> FloatArray:

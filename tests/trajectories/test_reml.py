@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.trajectories import search
+from analysis.trajectories.likelihood import profile, scaled_problem
 from analysis.trajectories.reml import (
     MixedFit,
     NotEstimableError,
@@ -58,6 +60,99 @@ def test_covariances_and_likelihood_equal_the_formulas_written_out() -> None:
     np.testing.assert_allclose(fit.covariance, bread, rtol=1e-8)
     np.testing.assert_allclose(fit.robust_covariance, sandwich, rtol=1e-8)
     assert fit.log_likelihood == pytest.approx(likelihood, abs=1e-8)
+
+
+def drawn_clinics(seed: int, clinics: int = 6) -> tuple[Any, Any, Any, Any, Any]:
+    """Draw episodes of patients in clinics: sorted columns terms, values, groups, owners, clinics.
+
+    Every seventh patient has an episode in the next clinic too.
+    """
+    rng = np.random.default_rng(seed)
+    people = np.arange(clinics * 9)
+    owners = np.r_[people, people[::7]]
+    places = np.r_[people % clinics, (people[::7] + 1) % clinics]
+    order = np.lexsort((np.arange(owners.size), owners, places))
+    sizes = rng.integers(1, 7, owners.size)
+    group = np.repeat(np.arange(owners.size), sizes)
+    owner, clinic = owners[order][group], places[order][group]
+    weeks = rng.uniform(0, 10, group.size)
+    terms = np.column_stack([np.ones(group.size), np.minimum(weeks, 4), np.maximum(weeks - 4, 0)])
+    values = terms @ [6, -0.5, -0.1] + rng.normal(0, 1.5, clinics)[clinic]
+    values += rng.normal(0, 2, owners.size)[group] + rng.normal(0, 0.4, owners.size)[group] * weeks
+    return terms, values + rng.normal(0, 1, group.size), group, owner, clinic
+
+
+def test_levels_of_clinics_equal_the_formulas_written_out() -> None:
+    terms, values, groups, owners, clinics = drawn_clinics(seed=3)
+    fit = fit_mixed_model(group_sums(terms, values, groups, owners, clinics), LEVEL_AND_SLOPE)
+    assert fit.outer_variance > 0.1
+
+    random = terms @ LEVEL_AND_SLOPE
+    within = (groups[:, None] == groups) * (random @ fit.random_covariance @ random.T)
+    within += fit.residual_variance * np.eye(values.size)
+    in_clinic = np.equal.outer(clinics, np.unique(clinics)).astype(float)
+    variance = within + fit.outer_variance * in_clinic @ in_clinic.T
+    inverse = np.linalg.inv(variance)
+    information = terms.T @ inverse @ terms
+    bread = np.linalg.inv(information)
+    residual = values - terms @ fit.coefficients
+    likelihood = -0.5 * (
+        np.linalg.slogdet(variance)[1]
+        + np.linalg.slogdet(information)[1]
+        + residual @ inverse @ residual
+        + (values.size - 3) * np.log(2 * np.pi)
+    )
+    levels = fit.outer_variance * in_clinic.T @ inverse @ residual
+    scores = (terms.T @ inverse) * (residual - in_clinic @ levels)
+    by_owner = np.array([scores[:, owners == owner].sum(axis=1) for owner in np.unique(owners)])
+    pull = bread @ terms.T @ inverse @ in_clinic
+    by_clinics = fit.outer_variance * pull @ pull.T
+    people = by_owner.shape[0]
+    sandwich = bread @ (by_owner.T @ by_owner) @ bread * people / (people - 1)
+
+    np.testing.assert_allclose(terms.T @ inverse @ residual, 0, atol=1e-7)
+    np.testing.assert_allclose(fit.covariance, bread, rtol=1e-8)
+    np.testing.assert_allclose(fit.outer_covariance, by_clinics, rtol=1e-7)
+    np.testing.assert_allclose(fit.robust_covariance, sandwich + by_clinics, rtol=1e-7)
+    assert fit.log_likelihood == pytest.approx(likelihood, abs=1e-8)
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+def test_the_gradient_is_the_slope_of_the_likelihood(restricted: bool) -> None:
+    sums = group_sums(*drawn_clinics(seed=8))
+    problem = scaled_problem(sums, LEVEL_AND_SLOPE, restricted=restricted)
+    theta = np.array([0.9, 0.1, 0.4, 0.3])
+    steps = 1e-6 * np.eye(theta.size)
+    slopes = [
+        (profile(problem, theta + step).deviance - profile(problem, theta - step).deviance) / 2e-6
+        for step in steps
+    ]
+    np.testing.assert_allclose(profile(problem, theta).gradient, slopes, rtol=1e-5, atol=1e-6)
+
+
+def test_clinics_that_do_not_differ_have_no_variance() -> None:
+    terms, values, people = drawn_people(seed=4)
+    clinics = np.repeat(np.arange(5), values.size)
+    terms, values = np.tile(terms, (5, 1)), np.tile(values, 5)
+    groups = np.tile(people, 5) + 100 * clinics
+    fit = fit_mixed_model(group_sums(terms, values, groups, groups, clinics), LEVEL_AND_SLOPE)
+    without = fit_mixed_model(group_sums(terms, values, groups), LEVEL_AND_SLOPE)
+    assert fit.outer_variance == pytest.approx(0, abs=1e-6)
+    assert fit.is_singular
+    np.testing.assert_allclose(fit.coefficients, without.coefficients, rtol=1e-5)
+    np.testing.assert_allclose(errors_of(fit), errors_of(without), rtol=1e-5)
+
+
+def test_very_many_groups_are_fitted_from_a_part_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = group_sums(*drawn_clinics(seed=5, clinics=40))
+    whole = fit_mixed_model(sums, LEVEL_AND_SLOPE)
+    monkeypatch.setattr(search, "MANY_GROUPS", 100)
+    monkeypatch.setattr(search, "GROUPS_APART", 3)
+    stepped = fit_mixed_model(sums, LEVEL_AND_SLOPE)
+    np.testing.assert_allclose(stepped.coefficients, whole.coefficients, rtol=1e-8)
+    np.testing.assert_allclose(stepped.random_covariance, whole.random_covariance, rtol=1e-5)
+    assert stepped.outer_variance == pytest.approx(whole.outer_variance, rel=1e-5)
+    assert stepped.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-8)
 
 
 def test_no_other_variance_is_more_likely() -> None:
