@@ -293,8 +293,8 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         identifiers=(*UNIT, "stage", "week"),
         counts=(Count("at_risk"),),
         statistics=(
-            Statistic("share_exited", "share", ("at_risk",)),
-            *_interval("low", "high", "share", "at_risk"),
+            Statistic("share_exited", "curve", ("at_risk",)),
+            *_interval("low", "high", "curve", "at_risk"),
         ),
         people="at_risk",
     ),

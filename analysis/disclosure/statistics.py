@@ -47,6 +47,11 @@ P_MEASURES: Final = (
 COUNTED_PEOPLE: Final = ("lost",)
 # Tables whose interval is of a share of all episodes, and the count that the share is of.
 COUNTED_SHARES: Final = {"responders": "improved", "deteriorations": "deteriorated"}
+# Tables of curves: the curve's own column, and what names one curve.
+CURVES: Final = {
+    "risk_curves": ("risk", ("analysis", "strategy")),
+    "stage_times": ("share_exited", ("unit_kind", "unit_name", "stage")),
+}
 # value = scale * numerator / denominator, for a share, per hundred and per thousand
 RATIO_SCALES: Final = (1.0, 100.0, 1000.0)
 _ROUND: Final[dict[Bound, Callable[[float, float], float]]] = {
@@ -78,15 +83,19 @@ def release_statistic(
     return values, statuses
 
 
-def _starting_counts(sheet: Sheet) -> dict[tuple[Any, Any], int]:
-    """Return how many a risk curve starts with, by analysis and strategy."""
-    if sheet.name != "risk_curves":
+def _starting_counts(sheet: Sheet) -> dict[tuple[Any, ...], int]:
+    """Return how many each curve of the table starts with."""
+    if sheet.name not in CURVES:
         return {}
-    starts: dict[tuple[Any, Any], int] = {}
+    starts: dict[tuple[Any, ...], int] = {}
     for row, at_risk in enumerate(sheet.columns["at_risk"]):
-        curve = (sheet.columns["analysis"][row], sheet.columns["strategy"][row])
+        curve = _curve_name(sheet, row)
         starts[curve] = max(starts.get(curve, 0), at_risk or 0)
     return starts
+
+
+def _curve_name(sheet: Sheet, row: int) -> tuple[Any, ...]:
+    return tuple(sheet.columns[name][row] for name in CURVES[sheet.name][1])
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class _Desk:
     statistic: Statistic
     cohort: Cohort
     limits: Limits
-    starts: dict[tuple[Any, Any], int]
+    starts: dict[tuple[Any, ...], int]
 
     def status(self, row: int) -> str:
         value = self.value(row)
@@ -129,12 +138,11 @@ class _Desk:
 
     def _curve_value(self, row: int) -> float:
         """Return the curve itself, so that its band is hidden with it."""
-        risk: float | None = self.sheet.columns["risk"][row]
-        return 0.0 if risk is None else risk
+        share: float | None = self.sheet.columns[CURVES[self.sheet.name][0]][row]
+        return 0.0 if share is None else share
 
     def _start(self, row: int) -> int:
-        columns = self.sheet.columns
-        return self.starts[(columns["analysis"][row], columns["strategy"][row])]
+        return self.starts[_curve_name(self.sheet, row)]
 
     def number(self, row: int) -> float:
         return float(self.sheet.columns[self.statistic.name][row])

@@ -378,6 +378,22 @@ def test_a_curve_is_hidden_until_enough_people_are_behind_it() -> None:
     assert shown["low_status"].to_list() == [RELEASED, SUPPRESSED, RELEASED]
 
 
+def test_times_in_stage_are_curves_that_keep_the_step_of_their_start() -> None:
+    weeks = pl.DataFrame(
+        {
+            "unit_kind": ["network"] * 3,
+            "unit_name": ["network"] * 3,
+            "stage": [1] * 3,
+            "week": [0, 1, 30],
+            "at_risk": [1000, 950, 14],
+            "share_exited": [0.0, 0.008, 0.7312],
+        }
+    )
+    shown = released("stage_times", weeks)
+    assert shown["share_exited_status"].to_list() == [RELEASED, SUPPRESSED, RELEASED]
+    assert shown["share_exited"][2] == pytest.approx(0.73)
+
+
 def test_words_keep_no_long_number() -> None:
     gates = pl.DataFrame(
         {
