@@ -123,7 +123,9 @@ class EarlyLoading:
 class Domain:
     """How an outcome domain is measured, and which change matters to a person.
 
-    `important_change` is in the domain's unit; the shares are of the first value.
+    `important_change` and `smallest_detectable_change`, what two measurements of an unchanged
+    person may differ by, are in the domain's unit; the shares are of the first value. `lowest` and
+    `highest` are the ends of the scale, beyond which a change cannot be seen.
     """
 
     unit: str = _entry(Text(40))
@@ -131,6 +133,9 @@ class Domain:
     important_change: float = _entry(Number(0, 1000))
     important_share: float | None = _optional(Number(0, 1))
     substantial_share: float | None = _optional(Number(0, 1))
+    smallest_detectable_change: float | None = _optional(Number(0, 1000))
+    lowest: float | None = _optional(Number(-1000, 1000))
+    highest: float | None = _optional(Number(-1000, 1000))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import polars as pl
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.results import empty
 from analysis.trajectories.courses import domain_courses
+from analysis.trajectories.lines import domain_lines
 from analysis.trajectories.models import trajectory_models
-from analysis.trajectories.responders import responders
+from analysis.trajectories.responders import deteriorations, responders
 from analysis.trajectories.stage_times import stage_endings, stage_times
 from analysis.trajectories.tables import TrajectoryTables
 
@@ -38,11 +39,12 @@ class TrajectoryResult:
 def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> TrajectoryResult:
     """Return courses, responders, times in stage and models of every domain, with their doubts."""
     models, gaps = trajectory_models(tables.domain_exposure, tables.episode_baseline, protocol)
+    lines = domain_lines(tables.domain_exposure, protocol)
     times, exits = stage_times(tables.stage_spells, protocol)
     return TrajectoryResult(
         domain_courses=domain_courses(tables.stage_trajectories, tables.episode_baseline, protocol),
-        responders=responders(tables.domain_exposure, tables.episode_baseline, protocol),
-        deteriorations=empty("deteriorations"),
+        responders=responders(lines, tables.episode_baseline, protocol),
+        deteriorations=deteriorations(lines, tables.episode_baseline, protocol),
         trajectory_models=models,
         trajectory_gaps=gaps,
         trajectory_courses=empty("trajectory_courses"),

@@ -1,7 +1,8 @@
 -- Title:   Values of the outcome domains, with the time spent in each stage
 -- Meaning: Each value beside the weeks that the episode had spent in each stage when it was
---          measured: what the models of a domain's course are fitted to. The weeks are null for a
---          measurement after the last session, which belongs to no stage's time.
+--          measured, and the stage it was in: what the models of a domain's course are fitted to.
+--          Both are null for a measurement after the last session, which belongs to no stage's
+--          time.
 -- Grain:   one row for each value of a domain in the study population
 -- Kind:    view
 -- Reads:   concepts.domain_points, concepts.stage_time, concepts.study_population,
@@ -29,6 +30,7 @@ days_spent AS (
         points.position,
         points.value,
         points.line_number,
+        spent.stage,
         spent.days_stage_1,
         spent.days_stage_2,
         spent.days_stage_3,
@@ -46,6 +48,7 @@ days_spent AS (
         points.position,
         points.value,
         points.line_number,
+        spent.stage,
         spent.days_stage_1 + CASE spent.stage WHEN 1 THEN points.day - spent.day ELSE 0 END,
         spent.days_stage_2 + CASE spent.stage WHEN 2 THEN points.day - spent.day ELSE 0 END,
         spent.days_stage_3 + CASE spent.stage WHEN 3 THEN points.day - spent.day ELSE 0 END,
@@ -71,7 +74,8 @@ SELECT
     CAST(days_spent.days_stage_3 AS DOUBLE) / 7 AS weeks_stage_3,
     CAST(days_spent.days_stage_4 AS DOUBLE) / 7 AS weeks_stage_4,
     CAST(days_spent.days_stage_5 AS DOUBLE) / 7 AS weeks_stage_5,
-    days_spent.line_number
+    days_spent.line_number,
+    days_spent.stage
 FROM days_spent
 INNER JOIN protocol.domains AS domains
     ON days_spent.domain_number = domains.domain_number

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.contracts.protocol import load_protocol
+from analysis.contracts.protocol import load_protocol, parse_protocol
 from analysis.trajectories.clusters import wilson_interval
-from analysis.trajectories.responders import responders
+from analysis.trajectories.lines import domain_lines, main_line
+from analysis.trajectories.responders import deteriorations, responders
 
 PROTOCOL = load_protocol()
 
@@ -41,7 +42,7 @@ def baseline_of(episodes: int, patients: int | None = None) -> pl.DataFrame:
 def network_row(
     points: pl.DataFrame, baseline: pl.DataFrame, domain: str = "pain", change: str = "important"
 ) -> dict[str, Any]:
-    return responders(points, baseline, PROTOCOL).row(
+    return responders(domain_lines(points, PROTOCOL), baseline, PROTOCOL).row(
         by_predicate=(pl.col("unit_kind") == "network")
         & (pl.col("domain") == domain)
         & (pl.col("change") == change),
@@ -134,4 +135,50 @@ def test_nobody_measured_gives_counts_but_no_share() -> None:
 
 
 def test_no_episodes_give_no_rows() -> None:
-    assert responders(points_of("pain").clear(), baseline_of(1).clear(), PROTOCOL).is_empty()
+    lines = domain_lines(points_of("pain").clear(), PROTOCOL)
+    assert responders(lines, baseline_of(1).clear(), PROTOCOL).is_empty()
+    assert deteriorations(lines, baseline_of(1).clear(), PROTOCOL).is_empty()
+
+
+def worse_of(points: pl.DataFrame, episodes: int, domain: str) -> tuple[int, int, int]:
+    rows = deteriorations(domain_lines(points, PROTOCOL), baseline_of(episodes), PROTOCOL)
+    row = rows.row(
+        by_predicate=(pl.col("unit_kind") == "network") & (pl.col("domain") == domain), named=True
+    )
+    assert row["share_deteriorated"] is None or row["low"] <= row["share_deteriorated"]
+    return row["deteriorated"], row["not_deteriorated"], row["unmeasured"]
+
+
+def test_worse_is_by_an_important_change_against_the_good_direction() -> None:
+    assert worse_of(points_of("pain", [3, 5], [3, 4.5], [5, 3], [3]), 5, "pain") == (1, 2, 2)
+    assert worse_of(points_of("strength", [70, 60], [70, 65]), 2, "strength") == (1, 1, 0)
+
+
+def test_a_change_from_a_small_start_is_not_worse_by_its_share() -> None:
+    assert worse_of(points_of("pain", [1, 2]), 1, "pain") == (0, 1, 0)
+
+
+def test_a_detectable_change_is_important_and_more_than_noise() -> None:
+    protocol = parse_protocol("[domains.pain]\nsmallest_detectable_change = 2.5")
+    lines = domain_lines(points_of("pain", [8, 5.5], [8, 5.6], [9, 9], [2, 1]), protocol)
+    rows = responders(lines, baseline_of(4), protocol).filter(unit_kind="network", domain="pain")
+    assert dict(rows.select("change", "improved").iter_rows()) == {
+        "detectable": 1,
+        "important": 3,
+        "substantial": 1,
+    }
+    plain = responders(lines, baseline_of(4), PROTOCOL)
+    assert "detectable" not in plain["change"].to_list()
+
+
+def test_a_change_is_taken_within_the_line_with_most_days() -> None:
+    points = points_of("pain", [9, 2, 8, 1, 8]).with_columns(
+        line_number=pl.Series([1, 2, 1, 2, 1]), position=pl.int_range(5)
+    )
+    assert main_line(points)["value"].to_list() == [9, 8, 8]
+    assert counts(points, 1, "pain") == (0, 1, 0)
+
+
+def test_of_two_lines_with_as_many_days_the_later_counts() -> None:
+    points = points_of("pain", [9, 5, 8, 1]).with_columns(line_number=pl.Series([1, 2, 1, 2]))
+    assert main_line(points)["value"].to_list() == [5, 1]
