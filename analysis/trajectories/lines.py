@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
-from analysis.survival.arrays import BoolArray, IntArray
+from analysis.survival.arrays import BoolArray
 
 Lines = Mapping[str, pl.DataFrame]
 
@@ -36,12 +36,21 @@ def main_line(points: pl.DataFrame) -> pl.DataFrame:
         ordered = ordered.with_columns(line_number=pl.lit(1))
     if ordered.is_empty():
         return ordered
-    lines = _changes(ordered, "episode_key", "line_number")
-    starts = np.flatnonzero(lines | _changes(ordered, "day"))
-    counts = np.diff(starts, append=ordered.height)
-    sums = np.add.reduceat(ordered["value"].to_numpy().astype(np.float64), starts)
-    days = ordered[starts + counts - 1].with_columns(value=pl.Series(sums / counts))
-    return days.filter(_is_of_main_line(days, np.flatnonzero(lines[starts])))
+    days = means_of_runs(ordered, "episode_key", "line_number", "day")
+    return days.filter(_is_of_main_line(days))
+
+
+def means_of_runs(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Return one row for each run of rows that agree in the columns, with the mean of `value`.
+
+    The other columns are those of the run's last row. Rows that belong together must be neighbours.
+    """
+    if rows.is_empty():
+        return rows
+    starts = np.flatnonzero(_changes(rows, *columns))
+    counts = np.diff(starts, append=rows.height)
+    sums = np.add.reduceat(rows["value"].to_numpy().astype(np.float64), starts)
+    return rows[starts + counts - 1].with_columns(value=pl.Series(sums / counts))
 
 
 def first_and_last(line: pl.DataFrame) -> pl.DataFrame:
@@ -68,8 +77,9 @@ def first_and_last(line: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("days") > 1)
 
 
-def _is_of_main_line(days: pl.DataFrame, starts: IntArray) -> BoolArray:
-    """Say of each day whether it is of its episode's main line; lines begin at `starts`."""
+def _is_of_main_line(days: pl.DataFrame) -> BoolArray:
+    """Say of each day whether it is of its episode's main line; days are in order of lines."""
+    starts = np.flatnonzero(_changes(days, "episode_key", "line_number"))
     counts = np.diff(starts, append=days.height)
     episodes = days["episode_key"].to_numpy()[starts]
     last_days = days["day"].to_numpy()[starts + counts - 1]
