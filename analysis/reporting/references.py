@@ -39,8 +39,8 @@ REFERENCES: Final = (
     Reference(
         "Cashin et al. 2025",
         "Cashin AG, Hansford HJ, Hernán MA, et al. Transparent reporting of observational "
-        "studies emulating a target trial: the TARGET statement. JAMA. Published online "
-        "3 September 2025.",
+        "studies emulating a target trial: the TARGET statement. JAMA. "
+        "2025;334(12):1084-1093.",
     ),
     Reference(
         "Cook and Lawless 2007",

@@ -106,11 +106,6 @@ class _Found:
     events: tuple[int, int]
 
 
-def secondary_rows(design: PrimaryDesign) -> list[EstimateRow]:
-    """Return the unsealed rows of all secondary outcomes."""
-    return [*first_event_rows(design), *recurrent_rows(design.ground)]
-
-
 def first_event_rows(design: PrimaryDesign) -> list[EstimateRow]:
     """Return the unsealed rows of the secondary outcomes that end with the first event."""
     ground, weighted = design.ground, design.weighted

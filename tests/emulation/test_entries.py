@@ -4,13 +4,13 @@ import pytest
 
 from analysis.emulation.cohort import CENSORED, EVENT, Cohort, HazardRows
 from analysis.emulation.curves import risk_standard_errors
+from analysis.emulation.decision_trials import ACTED, NOT_ACTED, decision_trials
 from analysis.emulation.design import Quantity, design_matrix
 from analysis.emulation.emulation import NotEstimableError, Settings, emulate
 from analysis.emulation.entries import RISK_OF_ENTRIES, acting_instead, arm_of_entries
 from analysis.emulation.expectations import difference
 from analysis.emulation.hazards import fit_hazards
 from analysis.emulation.logistic import fit_logistic
-from analysis.emulation.trials import ACTED, NOT_ACTED, decision_trials
 
 DAYS = 40
 INFLUENCE = Settings(intervals="influence")

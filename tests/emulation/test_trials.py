@@ -6,19 +6,21 @@ import pytest
 
 from analysis.emulation.arrays import NEVER
 from analysis.emulation.cohort import CENSORED, COMPETING, EVENT, Cohort, HazardRows
-from analysis.emulation.design import Quantity, design_matrix
-from analysis.emulation.emulation import Settings, emulate
-from analysis.emulation.pooled import fit_pooled
-from analysis.emulation.trials import (
+from analysis.emulation.decision_trials import (
     ACTED,
     NOT_ACTED,
     daily_difference,
     decision_trials,
     entry_periods,
-    expand_trials,
     first_actions,
-    start_factors,
     start_weights,
+)
+from analysis.emulation.design import Quantity, design_matrix
+from analysis.emulation.emulation import Settings, emulate
+from analysis.emulation.pooled import fit_pooled
+from analysis.emulation.trials import (
+    expand_trials,
+    start_factors,
     trial_risks,
     trial_weights,
     within_trials,

@@ -4,8 +4,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from analysis.emulation.decision_trials import ACTED, NOT_ACTED, decision_trials
 from analysis.emulation.emulation import Settings, emulate
-from analysis.emulation.trials import ACTED, NOT_ACTED, decision_trials
 from analysis.study.designs import primary_design
 from analysis.study.nested_trials import nested_trial_rows, stages_due
 from tests.study.grounds import covers, design_of, ground_of, the
