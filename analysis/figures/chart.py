@@ -29,8 +29,9 @@ class Chart:
     """A picture with its words.
 
     `title` says what is seen, `note` units and how to read it, `spec` is Plotly's data and layout
-    (None when nothing can be drawn, and `missing` says why), `twin` holds the same numbers;
-    `source` names the released table that they are from.
+    (None when nothing can be drawn, and `missing` says why), `twin` holds the same numbers, with
+    `further` tables (caption and rows) where one does not hold them; `source` names the released
+    table that they are from.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Chart:
     height: Height = "medium"
     legend: tuple["LegendEntry", ...] = field(default=())
     source: str = ""
+    further: tuple[tuple[str, Twin], ...] = field(default=())
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _guides(center: float, largest: int) -> list[dict[str, Any]]:
     sizes = [
         first + (1.08 * largest - first) * step / GUIDE_POINTS for step in range(GUIDE_POINTS + 1)
     ]
-    guides = [style.line([sizes[0], sizes[-1]], [100 * center, 100 * center], "network", width=1.6)]
+    guides = [style.line([sizes[0], sizes[-1]], [round(100 * center, 2)] * 2, "network", width=1.6)]
     for z, dash in ((Z_95, "dash"), (Z_998, "dot")):
         ends = [limits_of_chance(center, size, z) for size in sizes]
         for side in (0, 1):

@@ -10,7 +10,6 @@ from analysis.figures.words import Row, shows
 
 OWN_PLACE = -0.13
 NETWORK_PLACE = 0.17
-DESCRIPTIVE = "Change while in a stage is descriptive: it does not show what the stage did."
 MEANS = ("first_mean", "last_mean", "last_low", "last_high")
 
 
@@ -26,15 +25,16 @@ def course_chart(domain: str, own: Sequence[Row], network: Sequence[Row], own_na
         key=f"course-{domain}",
         title=_title(domain, own),
         note=_note(domain, unit),
-        twin=_twin(own, network, unit, own_name),
+        twin=course_twin(own, network, unit, own_name),
         spec=_spec(own, network, unit, own_name) if drawn else None,
-        missing="" if drawn else _missing(domain, own),
+        missing="" if drawn else why_missing(domain, own),
         height="medium",
         legend=_legend(own_name, bool(network)),
     )
 
 
-def _missing(domain: str, own: Sequence[Row]) -> str:
+def why_missing(domain: str, own: Sequence[Row]) -> str:
+    """Return why a domain has no course to be drawn."""
     name = words.domain_name(domain)
     if any(words.status(row, "last_mean") == SUPPRESSED for row in own):
         return f"{name} was measured in too few patients to be shown."
@@ -46,7 +46,7 @@ def _title(domain: str, own: Sequence[Row]) -> str:
     judged = [row for row in own if shows(row, "change_low", "change_high")]
     if not judged:
         return f"{name} by stage"
-    better = sum(_is_better(domain, row) for row in judged)
+    better = sum(is_better(domain, row) for row in judged)
     word = "lower" if domain in words.LOWER_IS_BETTER else "higher"
     stages = f"{better} of {len(judged)} stages" if len(judged) > 1 else _one(better)
     return f"{name} was clearly {word} at the end of {stages}"
@@ -56,7 +56,8 @@ def _one(better: int) -> str:
     return "the one stage shown" if better else "none of the stages shown"
 
 
-def _is_better(domain: str, row: Row) -> bool:
+def is_better(domain: str, row: Row) -> bool:
+    """Say whether the interval of a stage's change lies on the better side."""
     if domain in words.LOWER_IS_BETTER:
         return bool(row["change_high"] < 0)
     return bool(row["change_low"] > 0)
@@ -66,7 +67,7 @@ def _note(domain: str, unit: str) -> str:
     direction = "lower" if domain in words.LOWER_IS_BETTER else "higher"
     return (
         f"Mean {words.UNIT_WORDS.get(unit, unit)}, {direction} is better; from the first to the "
-        f"last value in the stage, with the interval of the last. n: episodes. {DESCRIPTIVE}"
+        f"last value in the stage, with the interval of the last. n: episodes. {words.DESCRIPTIVE}"
     )
 
 
@@ -79,11 +80,11 @@ def _legend(own_name: str, has_network: bool) -> tuple[LegendEntry, ...]:
 
 
 def _spec(own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str) -> dict[str, Any]:
-    traces = [*_network_traces(network, unit), *_own_traces(own, unit, own_name)]
+    traces = [*network_traces(network, unit), *own_traces(own, unit, own_name)]
     layout = {
         "xaxis": style.axis(
             tickvals=list(words.STAGES),
-            ticktext=[_tick(own, stage) for stage in words.STAGES],
+            ticktext=[stage_tick(own, stage) for stage in words.STAGES],
             range=[0.5, 5.5],
             showgrid=False,
             tickangle=0,
@@ -93,7 +94,7 @@ def _spec(own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str) 
             title=style.axis_title(words.SHORT_UNITS.get(unit, unit)),
             range=_value_range(own, network, unit),
         ),
-        "annotations": _hidden_labels(own),
+        "annotations": hidden_labels(own),
         "margin": {"l": 44, "r": 10, "t": 10, "b": 62},
     }
     return dict(style.figure(traces, layout, style.HEIGHTS["medium"]))
@@ -109,7 +110,8 @@ def _value_range(own: Sequence[Row], network: Sequence[Row], unit: str) -> list[
     return [round(low, 1), round(max(drawn) + room, 1)]
 
 
-def _tick(own: Sequence[Row], stage: int) -> str:
+def stage_tick(own: Sequence[Row], stage: int) -> str:
+    """Return a stage's number, name and n, for under the axis."""
     row = next((row for row in own if row["stage"] == stage), None)
     number = (
         words.count(row["episodes"])
@@ -119,7 +121,8 @@ def _tick(own: Sequence[Row], stage: int) -> str:
     return f"{stage}<br>{words.SHORT_STAGE_NAMES[stage]}<br>n {number}"
 
 
-def _own_traces(rows: Sequence[Row], unit: str, name: str) -> list[dict[str, Any]]:
+def own_traces(rows: Sequence[Row], unit: str, name: str) -> list[dict[str, Any]]:
+    """Return the marks from first to last mean, with the interval of the last."""
     drawn = [row for row in rows if shows(row, *MEANS)]
     x = [row["stage"] + OWN_PLACE for row in drawn]
     last = [row["last_mean"] for row in drawn]
@@ -134,7 +137,8 @@ def _own_traces(rows: Sequence[Row], unit: str, name: str) -> list[dict[str, Any
     return [_segments(drawn, OWN_PLACE, "own"), firsts, lasts]
 
 
-def _network_traces(rows: Sequence[Row], unit: str) -> list[dict[str, Any]]:
+def network_traces(rows: Sequence[Row], unit: str) -> list[dict[str, Any]]:
+    """Return the network's marks from first to last mean, to the right of the unit's own."""
     drawn = [row for row in rows if shows(row, "first_mean", "last_mean")]
     if not drawn:
         return []
@@ -163,7 +167,8 @@ def _hover(row: Row, unit: str, name: str) -> str:
     )
 
 
-def _hidden_labels(own: Sequence[Row]) -> list[dict[str, Any]]:
+def hidden_labels(own: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the word for every stage that is hidden, where its marks would stand."""
     return [
         style.label(
             row["stage"], 0.04, "hidden", "soft-ink", yref="paper", textangle=-90, yanchor="bottom"
@@ -173,7 +178,8 @@ def _hidden_labels(own: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _twin(own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str) -> Twin:
+def course_twin(own: Sequence[Row], network: Sequence[Row], unit: str, own_name: str) -> Twin:
+    """Return the rows of a domain as a table, the unit's own before the network's."""
     rows = []
     for name, group in ((own_name, own), ("network", network)):
         for row in group:

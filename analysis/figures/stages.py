@@ -58,7 +58,11 @@ def _spec(own: Sequence[Row], network: Sequence[Row], base: int, own_name: str) 
     ]
     layout = {
         "barmode": "overlay",
-        "xaxis": style.axis(range=[0, 126], tickvals=[0, 25, 50, 75, 100], ticksuffix="%"),
+        "xaxis": style.axis(
+            range=[0, 126],
+            tickvals=[0, 25, 50, 75, 100],
+            ticktext=["0%", "25%", "50%", "75%", "100%"],
+        ),
         "yaxis": style.axis(
             tickvals=list(words.STAGES),
             ticktext=[_tick(own, stage) for stage in words.STAGES],

@@ -42,6 +42,9 @@ UNIT_WORDS: Final = {
 }
 SHORT_UNITS: Final = {"{score}": "points", "%": "%", "deg": "\N{DEGREE SIGN}"}
 CHANGE_NAMES: Final = {"important": "an important change", "substantial": "a substantial change"}
+# Stands in the caption of every chart that shows change while people were in a stage.
+DESCRIPTIVE: Final = "Change while in a stage is descriptive: it does not show what the stage did."
+DESCRIPTIVE_CARE: Final = "Change during care is descriptive: it does not show what care did."
 HIDDEN_WORDS: Final = {SUPPRESSED: "hidden", SEALED: "sealed", ABSENT: "none"}
 # What a row's own status says of a number that is not there.
 STATUS_WORDS: Final = {

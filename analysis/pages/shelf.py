@@ -11,6 +11,8 @@ from analysis.pages.answers import UnitRows, first
 from analysis.reporting import readable
 
 A_CLINIC: Final = "a clinic"
+# Tables in which the column `reason` holds a code of the records, not words of the study.
+CODED_REASONS: Final = ("stage_endings",)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Shelf:
             "domain_courses",
             "responders",
             "quality_points",
+            "deteriorations",
+            "stage_exits",
         )
         return sorted(
             {row["unit_name"] for table in tables for row in self.of_unit(table, "clinic")}
@@ -53,7 +57,8 @@ class Shelf:
 def fill(released: Mapping[str, ReleasedTable]) -> Shelf:
     """Return the released tables as rows; what words of the study name a clinic is taken out."""
     tables: dict[str, list[Row]] = {
-        name: [_unnamed(row) for row in table.rows.to_dicts()] for name, table in released.items()
+        name: [row if name in CODED_REASONS else _unnamed(row) for row in table.rows.to_dicts()]
+        for name, table in released.items()
     }
     summaries = released.get("unit_summaries")
     why = "No clinic was counted." if summaries is None else why_no_comparison(summaries.rows)

@@ -45,12 +45,12 @@ def render_site(
     clinics = {name: clinic_file(name) for name in shelf.clinics()}
     research = research_page(shelf, released, protocol, facts)
     pages = {
-        "index.html": _page(environment, "network", facts, "", _network(shelf, clinics)),
+        "index.html": _page(environment, "network", facts, "", _network(shelf, protocol, clinics)),
         "quality.html": _page(environment, "quality", facts, "", {"page": quality_page(shelf)}),
         "research.html": _page(environment, "research", facts, "", {"page": research}),
     }
     for name, file in clinics.items():
-        shown = {"page": clinic_page(shelf, name)}
+        shown = {"page": clinic_page(shelf, protocol, name)}
         pages[f"clinics/{file}"] = _page(environment, "clinic", facts, "../", shown)
     return {path: text.encode() for path, text in pages.items()} | assets()
 
@@ -76,8 +76,9 @@ def assets() -> dict[str, bytes]:
     }
 
 
-def _network(shelf: Shelf, clinics: Mapping[str, str]) -> dict[str, Any]:
-    return {"page": network_page(shelf), "clinics": clinics, "why_no_funnels": shelf.why_alone}
+def _network(shelf: Shelf, protocol: Protocol, clinics: Mapping[str, str]) -> dict[str, Any]:
+    page = network_page(shelf, protocol)
+    return {"page": page, "clinics": clinics, "why_no_funnels": shelf.why_alone}
 
 
 def _page(

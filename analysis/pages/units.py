@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.contracts.protocol import Protocol
 from analysis.figures import words
 from analysis.figures.chart import Chart
 from analysis.figures.clinics import improvement_funnel, reinjury_funnel
 from analysis.figures.control import control_chart
 from analysis.figures.courses import course_chart
+from analysis.figures.endings import endings_chart
+from analysis.figures.multiples import DOMAINS, course_multiples
 from analysis.figures.responders import responder_chart
 from analysis.figures.stages import stage_chart
+from analysis.figures.times import stage_times_chart
 from analysis.pages.answers import Answer, Fact, answers, facts, first
 from analysis.pages.shelf import Shelf, unit_rows
 
@@ -25,6 +29,8 @@ class UnitPage:
     courses: Sequence[Chart]
     responders: Chart
     stages: Chart
+    endings: Chart
+    times: Chart
     control: Sequence[Chart]
     funnels: Sequence[Chart]
 
@@ -34,19 +40,24 @@ class UnitPage:
         return not self.facts
 
 
-def clinic_page(shelf: Shelf, clinic: str) -> UnitPage:
+def clinic_page(shelf: Shelf, protocol: Protocol, clinic: str) -> UnitPage:
     """Return one clinic's page: its own figures, beside the network's where allowed."""
-    return _unit_page(shelf, "clinic", clinic, "this clinic")
+    return _unit_page(shelf, protocol, "clinic", clinic, "this clinic")
 
 
-def network_page(shelf: Shelf) -> UnitPage:
+def network_page(shelf: Shelf, protocol: Protocol) -> UnitPage:
     """Return the network's page, in which no clinic is named beside a figure."""
-    return _unit_page(shelf, "network", None, "network")
+    return _unit_page(shelf, protocol, "network", None, "network")
 
 
-def _unit_page(shelf: Shelf, kind: str, name: str | None, own_name: str) -> UnitPage:
+def _unit_page(
+    shelf: Shelf, protocol: Protocol, kind: str, name: str | None, own_name: str
+) -> UnitPage:
     rows = unit_rows(shelf, kind, name)
     is_network = kind == "network"
+
+    def own(table: str) -> list[words.Row]:
+        return shelf.of_unit(table, kind, name)
 
     def beside(table: str) -> list[words.Row]:
         return [] if is_network else shelf.beside(table)
@@ -56,36 +67,50 @@ def _unit_page(shelf: Shelf, kind: str, name: str | None, own_name: str) -> Unit
         answers=answers(rows),
         facts=facts(rows),
         why_alone=None if is_network else shelf.why_alone,
-        courses=_courses(shelf, kind, name, own_name),
+        courses=_courses(shelf, protocol, kind, name, own_name),
         responders=responder_chart(
-            shelf.of_unit("responders", kind, name), beside("responders"), own_name
+            own("responders"),
+            beside("responders"),
+            own_name,
+            own("deteriorations"),
+            beside("deteriorations"),
         ),
-        stages=stage_chart(
-            shelf.of_unit("stage_funnel", kind, name), beside("stage_funnel"), own_name
+        stages=stage_chart(own("stage_funnel"), beside("stage_funnel"), own_name),
+        endings=endings_chart(own("stage_endings")),
+        times=stage_times_chart(
+            own("stage_times"),
+            own("stage_exits"),
+            beside("stage_times"),
+            beside("stage_exits"),
+            own_name,
         ),
         control=control_charts(shelf, kind, name),
         funnels=_funnels(shelf) if is_network else (),
     )
 
 
-def _courses(shelf: Shelf, kind: str, name: str | None, own_name: str) -> list[Chart]:
+def _courses(
+    shelf: Shelf, protocol: Protocol, kind: str, name: str | None, own_name: str
+) -> list[Chart]:
+    """Return the picture of the four domains, then the charts of any further domain."""
     own = shelf.of_unit("domain_courses", kind, name)
     network = [] if kind == "network" else shelf.beside("domain_courses")
-    domains = [domain for domain in words.DOMAIN_NAMES if _has(own, domain)]
-    domains += sorted({row["domain"] for row in own} - set(domains))
+    if not own:
+        return []
+    important = {key: domain.important_change for key, domain in protocol.domains.items()}
+    further = [row["domain"] for row in words.by_domain(own) if row["domain"] not in DOMAINS]
     return [
-        course_chart(
-            domain,
-            [row for row in own if row["domain"] == domain],
-            [row for row in network if row["domain"] == domain],
-            own_name,
-        )
-        for domain in domains
+        course_multiples(own, network, own_name, important),
+        *(
+            course_chart(
+                domain,
+                [row for row in own if row["domain"] == domain],
+                [row for row in network if row["domain"] == domain],
+                own_name,
+            )
+            for domain in dict.fromkeys(further)
+        ),
     ]
-
-
-def _has(rows: Sequence[words.Row], domain: str) -> bool:
-    return any(row["domain"] == domain for row in rows)
 
 
 def control_charts(shelf: Shelf, kind: str, name: str | None) -> list[Chart]:

@@ -9,7 +9,7 @@ import polars as pl
 from analysis.contracts.protocol import Disclosure, load_protocol
 from analysis.contracts.release import ReleaseFacts
 from analysis.contracts.results import CLINIC, NETWORK, RESULT_TABLES, conform, empty
-from tests.pages import research_rows
+from tests.pages import research_rows, trajectory_rows
 
 DISCLOSURE = Disclosure(smallest_count=11, rounding_base=5)
 FACTS = ReleaseFacts(
@@ -59,13 +59,22 @@ def results(
 def unit_tables(draw: np.random.Generator, name: str, episodes: int) -> dict[str, Rows]:
     unit = {"unit_kind": CLINIC, "unit_name": name}
     skill = float(draw.normal(0, 0.15))
-    return {
-        "unit_summaries": [unit | summary(draw, episodes, skill)],
-        "stage_funnel": [unit | row for row in funnel(draw, episodes)],
-        "domain_courses": [unit | row for row in courses(draw, episodes, skill)],
-        "responders": [unit | row for row in responders(draw, episodes, skill)],
-        "quality_points": [unit | row for row in quality(draw, episodes)],
+    tables = {
+        "unit_summaries": [summary(draw, episodes, skill)],
+        "stage_funnel": funnel(draw, episodes),
+        "domain_courses": courses(draw, episodes, skill),
+        "responders": responders(draw, episodes, skill),
+        "quality_points": quality(draw, episodes),
     }
+    entered = [row["episodes_worked"] for row in tables["stage_funnel"]]
+    unmeasured = {row["domain"]: row["unmeasured"] for row in tables["responders"]}
+    tables |= {
+        "deteriorations": trajectory_rows.deteriorations(draw, episodes, list(UNITS), unmeasured),
+        "stage_times": trajectory_rows.stage_times(entered),
+        "stage_exits": trajectory_rows.stage_exits(draw, entered),
+        "stage_endings": trajectory_rows.stage_endings(draw, entered),
+    }
+    return {name: [unit | row for row in rows] for name, rows in tables.items()}
 
 
 def summary(draw: np.random.Generator, episodes: int, skill: float) -> dict[str, Any]:
@@ -211,8 +220,12 @@ ADDED = {
     "domain_courses": ("episodes", "patients"),
     "responders": ("episodes", "patients", "improved", "not_improved", "unmeasured"),
     "quality_points": ("numerator", "denominator", "patients"),
+    "deteriorations": ("episodes", "patients", "deteriorated", "not_deteriorated", "unmeasured"),
+    "stage_times": ("at_risk",),
+    "stage_exits": ("episodes", "patients", "exited", "not_exited"),
+    "stage_endings": ("episodes", "patients"),
 }
-KEYS = ("domain", "stage", "change", "chart", "period")
+KEYS = ("domain", "stage", "change", "chart", "period", "week", "reason")
 
 
 def add_up(table: str, rows: Rows) -> Rows:
@@ -235,6 +248,10 @@ def network_row(table: str, group: Rows) -> dict[str, Any]:
     if table == "responders":
         row |= responder(
             row["domain"], row["change"], row["episodes"], row["improved"], row["unmeasured"]
+        )
+    if table == "deteriorations":
+        row |= trajectory_rows.deterioration(
+            row["domain"], row["episodes"], row["deteriorated"], row["unmeasured"]
         )
     return row | limits(row) if table == "quality_points" else row
 

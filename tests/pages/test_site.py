@@ -195,11 +195,25 @@ def test_unit_pages_hold_no_causal_word(plain: dict[str, bytes]) -> None:
             assert not CAUSAL.search(text), path
 
 
-def test_every_course_says_that_it_describes(plain: dict[str, bytes]) -> None:
+ABOUT_CHANGE = ("courses-all", "course-", "responders", "stage-times")
+DESCRIBES = re.compile(
+    r"(Change|Time) (while in a|in a|during) (stage|care) is descriptive: it does"
+)
+
+
+def test_every_chart_about_change_says_that_it_describes(every_day: dict[str, bytes]) -> None:
+    for path, html in pages(every_day).items():
+        for figure in re.findall(r"<figure.*?</figure>", html, re.DOTALL):
+            if read(figure).ids[0].startswith(ABOUT_CHANGE) and 'class="drawing"' in figure:
+                assert DESCRIBES.search(figure.partition("<figcaption>")[2]), path
+
+
+def test_the_picture_of_the_domains_holds_a_table_of_each(plain: dict[str, bytes]) -> None:
     html = plain["clinics/clinic-01.html"].decode()
-    figures = re.findall(r'<figure class="chart" id="course-.*?</figure>', html, re.DOTALL)
-    assert len(figures) == 4
-    assert all("Change while in a stage is descriptive" in figure for figure in figures)
+    (figure,) = re.findall(r'<figure class="chart" id="courses-all".*?</figure>', html, re.DOTALL)
+    assert figure.count("<table>") == 4
+    for name in ("Flexibility", "Strength", "Endurance"):
+        assert f"<caption>{name} by stage</caption>" in figure
 
 
 def test_the_verdict_stands_in_the_studys_words(plain: dict[str, bytes]) -> None:

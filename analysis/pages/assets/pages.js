@@ -25,7 +25,14 @@
   }
   openTarget();
   window.addEventListener("hashchange", openTarget);
-  drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
+  // Small multiples stand in one column on a narrow screen; paper is always wide enough.
+  const narrow = matchMedia("(max-width: 699px)");
+  const isNarrow = () => narrow.matches && !root.classList.contains("printing");
+  function reserve(drawing) {
+    const { height, narrowHeight } = drawing.dataset;
+    drawing.style.minHeight = `${(isNarrow() && narrowHeight) || height}px`;
+  }
+  drawings.forEach(reserve);
 
   function load() {
     library ??= new Promise((resolve, reject) => {
@@ -52,10 +59,17 @@
   function draw(drawing) {
     const text = drawing.parentElement.querySelector("script.spec").textContent;
     const spec = painted(JSON.parse(text), getComputedStyle(root));
+    if (isNarrow()) fitNarrow(spec.layout, spec.narrow);
     if (root.classList.contains("printing")) fitPaper(drawing, spec.layout);
     drawn.add(drawing);
     drawing.classList.add("is-drawn");
     return window.Plotly.react(drawing, spec.data, spec.layout, spec.config);
+  }
+
+  function fitNarrow(layout, narrow) {
+    Object.entries(narrow ?? {}).forEach(([key, value]) => {
+      layout[key] = typeof value === "object" ? { ...layout[key], ...value } : value;
+    });
   }
 
   // A4 within its margins is 695 px wide; a drawing sits in one column of two, or in the only one.
@@ -80,6 +94,7 @@
   drawings.forEach((drawing) => watcher.observe(drawing));
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+  narrow.addEventListener("change", () => { drawings.forEach(reserve); drawn.forEach(draw); });
   // So that printing, which cannot wait, finds the library there.
   if (drawings.length) {
     window.addEventListener("load", () => setTimeout(() => load().catch(showTables), 1500));
@@ -93,7 +108,7 @@
   window.addEventListener("afterprint", () => {
     root.classList.remove("printing");
     closed.forEach((one) => { one.open = false; });
-    drawings.forEach((drawing) => { drawing.style.minHeight = `${drawing.dataset.height}px`; });
+    drawings.forEach(reserve);
     drawn.forEach(draw);
   });
 })();
