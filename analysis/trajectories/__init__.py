@@ -8,7 +8,7 @@ from analysis.contracts.protocol import Protocol
 from analysis.contracts.results import empty
 from analysis.trajectories.courses import domain_courses
 from analysis.trajectories.lines import domain_lines
-from analysis.trajectories.models import trajectory_models
+from analysis.trajectories.modelling import course_models
 from analysis.trajectories.responders import deteriorations, responders
 from analysis.trajectories.stage_times import stage_endings, stage_times
 from analysis.trajectories.tables import TrajectoryTables
@@ -38,17 +38,17 @@ class TrajectoryResult:
 
 def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> TrajectoryResult:
     """Return courses, responders, times in stage and models of every domain, with their doubts."""
-    models, gaps = trajectory_models(tables.domain_exposure, tables.episode_baseline, protocol)
+    models = course_models(tables.domain_products, tables.episode_baseline, protocol)
     lines = domain_lines(tables.domain_exposure, protocol)
     times, exits = stage_times(tables.stage_spells, protocol)
     return TrajectoryResult(
         domain_courses=domain_courses(tables.stage_trajectories, tables.episode_baseline, protocol),
         responders=responders(lines, tables.episode_baseline, protocol),
         deteriorations=deteriorations(lines, tables.episode_baseline, protocol),
-        trajectory_models=models,
-        trajectory_gaps=gaps,
-        trajectory_courses=empty("trajectory_courses"),
-        clinic_courses=empty("clinic_courses"),
+        trajectory_models=models.trajectory_models,
+        trajectory_gaps=models.trajectory_gaps,
+        trajectory_courses=models.trajectory_courses,
+        clinic_courses=models.clinic_courses,
         dropout_patterns=empty("dropout_patterns"),
         trajectory_sensitivity=empty("trajectory_sensitivity"),
         measure_bounds=empty("measure_bounds"),

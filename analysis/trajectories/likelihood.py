@@ -254,6 +254,21 @@ def _add_outer(outer: IntArray, rest: FloatArray, heights: FloatArray, tied: Flo
             tied[one, other][:, found] += np.add.reduceat(products, starts, axis=1)
 
 
+def whitened_total(sums: GroupSums, random_terms: FloatArray, ratio: FloatArray) -> FloatArray:
+    """Return [X y]'V^-1 [X y] of all groups, (k, k), with V = I + Z `ratio` Z'.
+
+    `random_terms` is C, (terms, random terms), and `ratio` is D / s2.
+    """
+    selection = np.vstack([random_terms, np.zeros(random_terms.shape[1])])
+    cross = mapped(sums, selection, np.eye(sums.columns))
+    gram = mapped(sums, selection, selection)
+    steepness, directions = np.linalg.eigh(symmetric(ratio))
+    factor = directions * np.sqrt(np.maximum(steepness, 0.0))
+    root = cholesky(inner(factor, gram))
+    half = solved_lower(root, np.tensordot(factor.T, cross, 1))
+    return symmetric(sums.total() - sum(rows @ rows.T for rows in half))
+
+
 def inner(factor: FloatArray, gram: FloatArray) -> FloatArray:
     """Return I + L'Z'ZL of every group."""
     inside: FloatArray = np.einsum("ja,jkn,kb->abn", factor, gram, factor, optimize=True)

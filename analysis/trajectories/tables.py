@@ -11,6 +11,7 @@ class TrajectoryTables:
     """Frames of `marts.<name of the field>`; columns as the SQL files of those names say."""
 
     domain_exposure: pl.DataFrame
+    domain_products: pl.DataFrame
     stage_trajectories: pl.DataFrame
     episode_baseline: pl.DataFrame
     stage_spells: pl.DataFrame

@@ -8,7 +8,8 @@ import pytest
 
 from analysis.contracts.protocol import load_protocol
 from analysis.simulation import SyntheticRegistry
-from analysis.trajectories.models import fit_domain
+from analysis.trajectories.models import Subject, fit_domain
+from analysis.trajectories.products import line_products, lines_of
 from tests.simulation.worlds import simulated
 
 COLUMNS = {
@@ -25,9 +26,11 @@ WEEKS = [f"weeks_stage_{stage}" for stage in range(1, 6)]
 @pytest.mark.parametrize("domain", COLUMNS)
 def test_a_mixed_model_with_a_slope_for_each_stage_recovers_the_planted_slopes(domain: str) -> None:
     registry = simulated("null")
-    points = _points(registry, COLUMNS[domain])
+    points = _points(registry, COLUMNS[domain]).with_columns(domain=pl.lit(domain))
+    owners = points.select("episode_key", "patient_key", "clinic_id").unique()
+    lines = lines_of(line_products(points), owners)
     planted = list(registry.truth["domains"][domain]["slope_per_week"].values())
-    found = fit_domain(points, domain).fit.coefficients[1:]
+    found = fit_domain(lines, Subject(domain)).fit.coefficients[1:]
     assert np.abs(found - planted).max() < TOLERANCE.get(domain, 0.12)
 
 
@@ -62,7 +65,7 @@ def _points(registry: SyntheticRegistry, column: str) -> pl.DataFrame:
     ]
     keys = (
         registry.tables["episodes"]
-        .select("episode_id", "patient_id")
+        .select("episode_id", "patient_id", "clinic_id")
         .with_columns(
             episode_key=pl.col("episode_id").rank("dense").cast(pl.Int64),
             patient_key=pl.col("patient_id").rank("dense").cast(pl.Int64),
