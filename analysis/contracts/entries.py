@@ -111,6 +111,20 @@ class SomeOf:
 
 
 @dataclass(frozen=True)
+class Factors:
+    """A section of positive numbers by name."""
+
+    def read(self, found: object) -> dict[str, float]:
+        """Return the numbers by name."""
+        if not isinstance(found, dict):
+            raise EntryFault(f"needs names with numbers in {{braces}}, found {shown(found)}")
+        numbers = {Text(40).read(name): Number(0, 1e9).read(found[name]) for name in found}
+        if not all(numbers.values()):
+            raise EntryFault("holds a 0; a factor is above 0")
+        return numbers
+
+
+@dataclass(frozen=True)
 class Partition:
     """A list of groups that together hold each of `members` exactly once."""
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from analysis.contracts import instruments as registry
 from analysis.contracts.entries import (
     EntryFault,
     Number,
@@ -29,11 +30,11 @@ from analysis.contracts.entries import (
     shown,
 )
 from analysis.contracts.errors import UsageError
+from analysis.contracts.instruments import Goal, Instrument
 
 STAGES: Final = (1, 2, 3, 4, 5)
-DOMAINS: Final = ("pain", "flexibility", "strength", "endurance", "alignment")
-# What a therapist reads off the person; pain the person says.
-RATED_DOMAINS: Final = ("flexibility", "strength", "endurance", "alignment")
+DOMAINS: Final = registry.DOMAINS
+RATED_DOMAINS: Final = registry.RATED_DOMAINS
 EVENT_KINDS: Final = ("reinjury", "other_region", "unrelated_illness", "surgery", "death")
 COUNTABLE_EVIDENCE: Final = ("measured", "attested")
 DEVIATION_COVARIATES: Final = (
@@ -136,14 +137,6 @@ class Domain:
     smallest_detectable_change: float | None = _optional(Number(0, 1000))
     lowest: float | None = _optional(Number(-1000, 1000))
     highest: float | None = _optional(Number(-1000, 1000))
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """Whose measurements are values of a domain, when taken in this unit."""
-
-    domain: str = _entry(OneOf(DOMAINS))
-    unit: str = _entry(Text(40))
 
 
 @dataclass(frozen=True)
@@ -285,6 +278,7 @@ class Protocol:
     early_loading: EarlyLoading
     domains: Mapping[str, Domain]
     instruments: Mapping[str, Instrument]
+    goals: tuple[Goal, ...]
     courses: Courses
     deviation_model: DeviationModel
     follow_up_model: FollowUpModel
@@ -383,7 +377,9 @@ def parse_protocol(text: str) -> Protocol:
 @cache
 def _preset_content() -> dict[str, Any]:
     preset = files("analysis.contracts") / "protocols" / "nmt.toml"
-    return tomllib.loads(preset.read_text(encoding="utf-8"))
+    return tomllib.loads(preset.read_text(encoding="utf-8")) | {
+        "instruments": registry.shipped_instruments()
+    }
 
 
 def _from_content(content: Mapping[str, Any]) -> Protocol:
@@ -412,7 +408,7 @@ class _Reading:
             parts[name] = self._record(name, kind, self._given(name), _preset_content()[name])
         for name, kind in NAMED_SECTIONS.items():
             parts[name] = self._records(name, kind)
-        return parts
+        return {**parts, "goals": self._goals()}
 
     def raise_faults(self) -> None:
         if self.faults:
@@ -449,6 +445,13 @@ class _Reading:
                 continue
             records[name] = self._record(f"{section}.{name}", kind, entries, presets.get(name, {}))
         return records
+
+    def _goals(self) -> tuple[Any, ...]:
+        given = self.content.get("goals", [])
+        if not (isinstance(given, list) and all(isinstance(goal, dict) for goal in given)):
+            self.faults.append("goals must be sections, each headed [[goals]]")
+            return ()
+        return tuple(self._record("[goals]", Goal, goal, {}) for goal in given)
 
     def _record(
         self, section: str, kind: type, given: Mapping[str, Any], preset: Mapping[str, Any]
@@ -491,10 +494,5 @@ def _faults_between_sections(protocol: Protocol) -> Iterator[str]:
     roles = [outcome.event, *outcome.competing, *outcome.negative_controls]
     for kind in sorted({kind for kind in roles if roles.count(kind) > 1}):
         yield f'[outcome] gives "{kind}" more than one role'
-    for code, instrument in protocol.instruments.items():
-        unit = protocol.domains[instrument.domain].unit
-        if instrument.unit != unit:
-            yield (
-                f"[instruments.{code}] unit must be the domain's {shown(unit)}, "
-                f"found {shown(instrument.unit)}"
-            )
+    yield from registry.instrument_faults(protocol.instruments, protocol.domains)
+    yield from registry.goal_faults(protocol.goals, protocol.instruments)

@@ -14,7 +14,7 @@ RELEASE_NEWS: Final = {
     "written": "new",
     "differs": "kept, although the same inputs gave other bytes this time",
 }
-COUNTED_MEASUREMENT: Final = "counted"
+COUNTED_MEASUREMENTS: Final = ("counted", "target")
 COUNTS: Final = ("rows_in", "accepted", "rejected", "already_known", "superseded")
 COUNT_HEADER: Final = ("file", "rows in", "accepted", "rejected", "already known", "superseded")
 
@@ -65,7 +65,7 @@ def measurement_lines(uses: Any) -> Iterator[str]:
     unused = {
         use["measurement_use"]: use["measurements"]
         for use in uses
-        if use["measurement_use"] != COUNTED_MEASUREMENT
+        if use["measurement_use"] not in COUNTED_MEASUREMENTS
     }
     if unused:
         total = sum(use["measurements"] for use in uses)

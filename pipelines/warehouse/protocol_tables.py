@@ -4,6 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.contracts.instruments import (
+    NO_DOMAIN,
+    Instrument,
+    conversions,
+    direction,
+    is_percent_of_target,
+    usable_targets,
+)
 from analysis.contracts.protocol import DOMAINS, EVENT_KINDS, RATED_DOMAINS, STAGES, Protocol
 
 if TYPE_CHECKING:
@@ -41,7 +49,26 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "highest": "number",
         "is_rated": "truth",
     },
-    "instruments": {"instrument_number": "whole", "instrument": "text", **DOMAIN},
+    "instruments": {
+        "instrument_number": "whole",
+        "instrument": "text",
+        **DOMAIN,
+        "better": "text",
+        "lowest": "number",
+        "highest": "number",
+        "usual_lowest": "number",
+        "usual_highest": "number",
+        "important_change": "number",
+        "important_source": "text",
+        "detectable_change": "number",
+        "detectable_source": "text",
+        "is_percent_of_target": "truth",
+        "takes_unaffected_side": "truth",
+        "norm": "number",
+        "takes_goal": "truth",
+    },
+    "instrument_units": {"instrument": "text", "unit": "text", "factor": "number"},
+    "goals": {"instrument": "text", "clinic_id": "text", "value": "number"},
 }
 
 
@@ -81,6 +108,8 @@ def _rows(protocol: Protocol) -> dict[str, Rows]:
         "event_roles": _event_roles(protocol),
         "domains": _domains(protocol),
         "instruments": _instruments(protocol),
+        "instrument_units": _instrument_units(protocol),
+        "goals": [asdict(goal) for goal in protocol.goals],
     }
 
 
@@ -154,11 +183,43 @@ def _domains(protocol: Protocol) -> Rows:
 def _instruments(protocol: Protocol) -> Rows:
     return [
         {
+            **{
+                name: value
+                for name, value in asdict(instrument).items()
+                if name in COLUMNS["instruments"]
+            },
             "instrument_number": number,
             "instrument": code,
-            "domain_number": DOMAINS.index(instrument.domain) + 1,
-            "domain": instrument.domain,
-            "unit": instrument.unit,
+            **_domain_of(instrument),
+            "better": direction(instrument, protocol.domains),
+            **_targets(instrument, protocol),
         }
         for number, (code, instrument) in enumerate(protocol.instruments.items(), 1)
+    ]
+
+
+def _domain_of(instrument: Instrument) -> dict[str, Any]:
+    if instrument.domain == NO_DOMAIN:
+        return {"domain_number": None, "domain": None}
+    return {
+        "domain_number": DOMAINS.index(instrument.domain) + 1,
+        "domain": instrument.domain,
+    }
+
+
+def _targets(instrument: Instrument, protocol: Protocol) -> dict[str, Any]:
+    targets = usable_targets(instrument, protocol.domains)
+    return {
+        "is_percent_of_target": is_percent_of_target(instrument, protocol.domains),
+        "takes_unaffected_side": "unaffected_side" in targets,
+        "norm": instrument.norm if "norm" in targets else None,
+        "takes_goal": "goal" in targets,
+    }
+
+
+def _instrument_units(protocol: Protocol) -> Rows:
+    return [
+        {"instrument": code, "unit": unit, "factor": factor}
+        for code, instrument in protocol.instruments.items()
+        for unit, factor in conversions(instrument).items()
     ]

@@ -4,7 +4,7 @@
 --          (none before the first); which measurements count, measurement_use says. position orders
 --          the values of one day: sessions first, measurements after them. Within an episode and
 --          domain, line_number is equal for values that can be set against one another: of the
---          sessions, or of one instrument and side. Where the protocol lets another rater break
+--          sessions, or of one instrument, side and kind of target. Where the protocol lets another rater break
 --          the line, the values that a therapist reads in sessions have a line for each therapist.
 --          The numbers tell lines apart; they do not count them.
 -- Grain:   one row for each value of a domain; (episode_key, domain_number, position) is unique
@@ -20,6 +20,8 @@ WITH counted_measurements AS (
         value,
         domain_number,
         line_number,
+        target_source,
+        target_value,
         row_number() OVER (
             PARTITION BY episode_key
             ORDER BY day, instrument, value, side, timing
@@ -112,7 +114,9 @@ SELECT
     session_values.stage,
     session_values.value,
     'session' AS source,
-    coalesce(raters.rater_number, 1) AS line_number
+    coalesce(raters.rater_number, 1) AS line_number,
+    CAST(NULL AS VARCHAR) AS target_source,
+    CAST(NULL AS DOUBLE) AS target_value
 FROM session_values
 LEFT JOIN concepts.session_raters AS raters
     ON
@@ -128,7 +132,9 @@ SELECT
     sessions.stage,
     measurements.value,
     measurements.instrument AS source,
-    measurements.line_number
+    measurements.line_number,
+    measurements.target_source,
+    measurements.target_value
 FROM counted_measurements AS measurements
 LEFT JOIN staged_measurements AS staged
     ON
