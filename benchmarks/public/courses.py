@@ -1,4 +1,4 @@
-"""Linear mixed models by REML against R's lme4 and nlme."""
+"""Linear mixed models by REML against R's lme4 and nlme, and marginal ones against GEE."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -6,7 +6,14 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from analysis.trajectories.reml import GroupSums, MixedFit, fit_mixed_model, group_sums
+from analysis.trajectories.marginal import fit_marginal
+from analysis.trajectories.reml import (
+    FloatArray,
+    GroupSums,
+    MixedFit,
+    fit_mixed_model,
+    group_sums,
+)
 from benchmarks.public.comparing import Case, Golden, Row
 
 MIXED: Final = "07_mixed_models"
@@ -30,6 +37,36 @@ NLME_FITS: Final[dict[str, dict[str, Any]]] = {
         "variances": (0.553641396008602, 0.0921183553576, 0.0183417989823, 0.0149671333842),
         "likelihood": -4663.80017256484,
     },
+}
+GEE: Final = "08_gee"
+DIETOX: Final = "dietox.csv"
+# R 4.2.2, nlme 3.1-162: lme(Weight ~ Time, random = list(Litter = ~1, Pig = ~Time)) to a relative
+# 1e-14, restricted: coefficients, errors; variances residual, of litters, and of pigs (level, both,
+# slope); log-likelihood.
+LITTERS: Final[dict[str, Any]] = {
+    "coefficients": (15.6972118916946, 6.9390211093899),
+    "errors": (0.624464715946751, 0.079824572965251),
+    "variances": (
+        6.03749004227689, 2.48398404041926, 17.085551605315153, 0.243487069115932,
+        0.416051035253879,
+    ),
+    "likelihood": -2216.51356004464,
+}  # fmt: skip
+# Weight in two pieces of time that meet at 6, working correlation the same within a pig.
+# statsmodels 0.15.0, GEE with Exchangeable, robust and bias_reduced; R 4.2.2, geepack 1.3.9,
+# geeglm to 1e-12; clubSandwich 0.5.8, vcovCR of lm by pig, CR0 and CR3.
+EXCHANGEABLE: Final[dict[str, Any]] = {
+    "coefficients": (18.143000855478306, 6.228353276223583, 7.501549292402576),
+    "robust": (0.467823452914889, 0.125303795477835, 0.102899308456536),
+    "bias_reduced": (0.474412617245629, 0.127066263412734, 0.104368086602133),
+    "correlation": 0.7989588974146974,
+    "geepack_coefficients": (18.14299820811534, 6.22835441080771, 7.50154614798371),
+    "geepack_errors": (0.467823242225619, 0.125303993361171, 0.102899244977145),
+}
+INDEPENDENT: Final[dict[str, Any]] = {
+    "coefficients": (18.15136495677534, 6.22476866138212, 7.51148379639179),
+    "CR0": (0.468542259202523, 0.124714621150917, 0.103446086832327),
+    "CR3": (0.475157376852576, 0.126459557432727, 0.104937463653746),
 }
 ORTHODONT_VARIANCES: Final = (5.78643480, 0.03252449)
 
@@ -135,9 +172,71 @@ def _exam(golden: Golden) -> Iterator[Row]:
     yield from _rows("Exam", NLME, fit, NLME_FITS[file], within=1e-6)
 
 
+def _litters(golden: Golden) -> Iterator[Row]:
+    rows = golden.rows(GEE, DIETOX).sort("Litter", "Pig", "Time")
+    pigs, litters = rows["Pig"].to_numpy(), rows["Litter"].to_numpy()
+    terms = rows.select(pl.lit(1.0), pl.col("Time").cast(pl.Float64)).to_numpy()
+    sums = group_sums(terms, rows["Weight"].to_numpy(), pigs, pigs, litters)
+    fit = fit_mixed_model(sums, np.eye(2))
+    data, what, random = "dietox", "pigs in litters, levels of both", fit.random_covariance
+    ours = fit.coefficients
+    yield Row(data, f"{what}: coefficients", NLME, LITTERS["coefficients"], ours, 1e-8, STOP)
+    errors = np.sqrt(np.diag(fit.covariance))
+    yield Row(data, f"{what}: errors", NLME, LITTERS["errors"], errors, 1e-6, STOP)
+    variances = [fit.residual_variance, fit.outer_variance, random[0, 0], random[0, 1]]
+    yield Row(
+        data, f"{what}: variances", NLME, LITTERS["variances"], [*variances, random[1, 1]], 1e-5,
+        STOP, names=("residual", "litters", "level", "covariance", "slope"),
+    )  # fmt: skip
+    likelihood = LITTERS["likelihood"]
+    yield Row(
+        data, f"{what}: log-likelihood", NLME, likelihood, fit.log_likelihood, 1e-7, STOP,
+        is_absolute=True,
+    )  # fmt: skip
+
+
+def _marginal(golden: Golden) -> Iterator[Row]:
+    rows = golden.rows(GEE, DIETOX).sort("Pig", "Time")
+    weeks = pl.col("Time")
+    terms = [pl.lit(1), pl.min_horizontal(weeks, 6), pl.max_horizontal(weeks - 6, 0)]
+    sums = sums_of(rows, terms, "Weight", "Pig")
+    data, what = "dietox", "equations, exchangeable within pigs"
+    plain, reduced = (fit_marginal(sums, corrected=corrected) for corrected in (False, True))
+    theirs, peer = EXCHANGEABLE, "statsmodels 0.15.0, GEE"
+    for quantity, reference, ours in (
+        ("coefficients", theirs["coefficients"], plain.coefficients),
+        ("robust errors", theirs["robust"], _errors(plain.covariance)),
+        ("errors of Mancl and DeRouen", theirs["bias_reduced"], _errors(reduced.covariance)),
+        ("correlation", theirs["correlation"], plain.correlation),
+    ):
+        yield Row(data, f"{what}: {quantity}", peer, reference, ours, 1e-9)
+    peer, reason = "R geepack 1.3.9", "its correlation has another denominator"
+    for quantity, reference, ours in (
+        ("coefficients", theirs["geepack_coefficients"], plain.coefficients),
+        ("robust errors", theirs["geepack_errors"], _errors(plain.covariance)),
+    ):
+        yield Row(data, f"{what}: {quantity}", peer, reference, ours, 1e-5, reason)
+    what, theirs, peer = "equations, independent", INDEPENDENT, "R lm and clubSandwich 0.5.8"
+    plain, reduced = (
+        fit_marginal(sums, exchangeable=False, corrected=corrected) for corrected in (False, True)
+    )
+    for quantity, reference, ours in (
+        ("coefficients", theirs["coefficients"], plain.coefficients),
+        ("errors CR0", theirs["CR0"], _errors(plain.covariance)),
+        ("errors CR3", theirs["CR3"], _errors(reduced.covariance)),
+    ):
+        yield Row(data, f"{what}: {quantity}", peer, reference, ours, 1e-9)
+
+
+def _errors(covariance: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt(np.diag(covariance)), dtype=np.float64)
+
+
 CASES: Final[dict[str, Case]] = {
     "sleepstudy": _sleepstudy,
     "orthodont": _orthodont,
     "chickweight": _chicks,
     "exam": _exam,
+    "litters": _litters,
+    "marginal": _marginal,
 }
