@@ -110,6 +110,26 @@ def measurement_rows(workspace: Workspace) -> list[dict[str, Any]]:
         return read_frame(version, "marts.measurement_use").to_dicts()
 
 
+def contradictory_units(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the instruments that came both in units that can be used and in others.
+
+    `unused` counts the measurements whose unit cannot be turned into `unit`, the instrument's own.
+    """
+    from pipelines.warehouse.connection import list_tables, read_frame
+    from pipelines.warehouse.versions import open_version
+
+    if not workspace.current_pointer.exists():
+        return []
+    with open_version(workspace) as version:
+        if "instrument_use" not in list_tables(version, "marts"):
+            return []
+        uses = read_frame(version, "marts.instrument_use")
+    faulty = uses.filter(uses["has_contradictory_units"], measurement_use="other_unit")
+    named = faulty.select("instrument", "domain", "measurements", unit="instrument_unit")
+    unused = named.group_by("instrument", "domain", "unit").sum()
+    return unused.rename({"measurements": "unused"}).sort("instrument").to_dicts()
+
+
 def _glance(workspace: Workspace, *tables: str) -> list["pl.DataFrame"] | None:
     """Read tables from the store, or from the last version while another run holds the store.
 

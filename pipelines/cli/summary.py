@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipelines.cli.output import columns
 from pipelines.publication.release import site_pages
 from pipelines.publication.runs import read_run
-from pipelines.registry import measurement_rows
+from pipelines.registry import contradictory_units, measurement_rows
 from pipelines.workspace import Workspace
 
 RELEASE_NEWS: Final = {
@@ -27,6 +27,7 @@ def run_facts(workspace: Workspace, run_id: str) -> dict[str, Any]:
     return {
         **facts,
         "measurements": measurement_rows(workspace) if facts["release_id"] else [],
+        "contradictory_units": contradictory_units(workspace) if facts["release_id"] else [],
         "pages": str(workspace.site / "index.html") if pages else None,
     }
 
@@ -35,6 +36,7 @@ def run_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the run's summary: files, gates, verdicts, release and pages."""
     yield from ingestion_lines(facts["ingestion"])
     yield from measurement_lines(facts["measurements"])
+    yield from unit_lines(facts["contradictory_units"])
     yield from gate_lines(facts["gates"])
     yield from verdict_lines(facts["verdicts"])
     yield from standing_lines(facts)
@@ -71,6 +73,16 @@ def measurement_lines(uses: Any) -> Iterator[str]:
         total = sum(use["measurements"] for use in uses)
         reasons = ", ".join(f"{number:,} {use.replace('_', ' ')}" for use, number in unused.items())
         yield f"Measurements not counted: {sum(unused.values()):,} of {total:,} ({reasons})"
+
+
+def unit_lines(contradictions: Any) -> Iterator[str]:
+    """Yield each instrument that came in units that contradict one another, with its domain."""
+    for each in contradictions:
+        domain = f"{each['domain']}, " if each["domain"] else ""
+        yield (
+            f"  {domain}{each['instrument']}: units contradict one another; {each['unused']:,} "
+            f"not in {each['unit']} nor in one that can be turned into it"
+        )
 
 
 def gate_lines(gates: Any) -> Iterator[str]:
