@@ -13,7 +13,9 @@ from benchmarks.public import (
     courses,
     cox,
     curves,
+    cusums,
     doubt,
+    funnels,
     grace_period,
     msm,
     nhefs,
@@ -38,6 +40,8 @@ FIELDS: Final[dict[str, dict[str, Case]]] = {
     "E-values, empirical calibration, multiplicity": doubt.CASES,
     "Reliability and agreement": ratings.CASES,
     "Control charts": charts.CASES,
+    "Funnels": funnels.CASES,
+    "Risk-adjusted cumulative sums": cusums.CASES,
 }
 CASES: Final[dict[str, Case]] = {
     name: case for cases in FIELDS.values() for name, case in cases.items()
