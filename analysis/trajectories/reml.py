@@ -11,19 +11,15 @@ from analysis.trajectories.cross_products import (
     NotEstimableError,
     group_sums,
     independent_terms,
-    mapped,
     symmetric,
 )
 from analysis.trajectories.likelihood import (
     Problem,
     Profile,
-    cholesky,
-    inner,
     profile,
     scaled_problem,
-    solved_lower,
-    solved_upper,
 )
+from analysis.trajectories.sandwich import robust_covariance
 from analysis.trajectories.search import SMALLEST_ROOT, best_theta
 
 __all__ = [
@@ -44,8 +40,8 @@ class MixedFit:
 
     coefficients : shape (terms,).
     covariance : shape (terms, terms), by the model.
-    robust_covariance : the same by the sandwich over clusters, times clusters / (clusters - 1);
-        what the levels of outer groups add is by the model, because they are few.
+    robust_covariance : the same by the sandwich over clusters; what the levels of outer groups
+        add is by the model, because they are few.
     outer_covariance : the part of it that the levels of outer groups add; 0 without them.
     random_covariance : D, shape (random terms, random terms).
     outer_variance : variance of the levels of outer groups; 0 without them.
@@ -96,7 +92,7 @@ def _in_units(problem: Problem, sums: GroupSums, theta: FloatArray) -> MixedFit:
     return MixedFit(
         coefficients=problem.least_squares + steps,
         covariance=symmetric(inverse / rescale) * variance,
-        robust_covariance=_sandwich(problem, sums, best, theta) / rescale + outer,
+        robust_covariance=robust_covariance(problem, sums, best, theta) / rescale + outer,
         outer_covariance=outer,
         random_covariance=variance
         * (factor @ factor.T)
@@ -117,45 +113,3 @@ def _outer_covariance(problem: Problem, best: Profile, theta: FloatArray) -> Flo
     ratio, inverse = problem.outer_ratio(theta), np.linalg.inv(best.information)
     pulls = inverse @ best.heights[:-1] / (1 + ratio * best.heights[0])
     return symmetric(ratio * pulls @ pulls.T)
-
-
-def _sandwich(problem: Problem, sums: GroupSums, best: Profile, theta: FloatArray) -> FloatArray:
-    """Return the covariance robust to the variance within clusters (Liang and Zeger 1986)."""
-    scores = _scores(problem, sums, best, theta)
-    clusters, numbers = np.unique(sums.clusters, return_inverse=True)
-    by_cluster = np.array([np.bincount(numbers, weights=row) for row in scores])
-    meat, inverse = by_cluster @ by_cluster.T, np.linalg.inv(best.information)
-    correction = clusters.size / max(clusters.size - 1, 1)
-    return symmetric(inverse @ meat @ inverse) * correction * problem.value_scale**2
-
-
-def _scores(problem: Problem, sums: GroupSums, best: Profile, theta: FloatArray) -> FloatArray:
-    """Return each group's part of X'V^-1 (y - X b), (terms, groups), scaled.
-
-    V holds the levels of outer groups too, but the residuals are those that their predicted
-    levels leave: what varies between the clusters of one outer group.
-    """
-    factor, contrast = problem.factor(theta), np.r_[-best.coefficients, 1.0]
-    ratio = problem.outer_ratio(theta)
-    share = ratio / (1 + ratio * best.heights[0])
-    left = np.zeros((problem.terms + 1, 2))
-    left[:-1, 0] = contrast[:-1] / problem.term_scale
-    left[:, 0] -= np.r_[problem.least_squares, -1.0] / problem.value_scale
-    left[0, 1] = 1.0
-    to_terms = np.vstack([np.diag(1 / problem.term_scale), np.zeros(problem.terms)])
-    scores = np.empty((problem.terms, sums.groups))
-    for cross, gram, block in problem.blocks():
-        root = cholesky(inner(factor, gram))
-        columns = np.stack([np.tensordot(contrast, cross, (0, 1)), cross[:, 0]], axis=1)
-        half = solved_lower(root, np.tensordot(factor.T, columns, 1))
-        shrunk = np.tensordot(factor, solved_upper(root, half), 1)
-        whole = mapped(sums.some(block), to_terms, left)
-        whole -= np.einsum("atn,abn->tbn", cross[:, :-1], shrunk)
-        own = whole[:, 0]
-        if problem.outer_groups:
-            outer = problem.outer[block]
-            level = (share * (contrast @ best.heights))[outer]
-            own = own - level * whole[:, 1]
-            own -= (share * best.heights[:-1])[:, outer] * own[0]
-        scores[:, block] = own
-    return scores

@@ -30,6 +30,23 @@ def drawn_people(seed: int, people: int = 30) -> tuple[Any, Any, Any]:
     return terms, values + rng.normal(0, 1, groups.size), groups
 
 
+def written_out_sandwich(
+    terms: Any, inverse: Any, scores: Any, clusters: Any, information: Any = None
+) -> Any:
+    """Return the sandwich with half of each cluster's own part taken back, from all values."""
+    whole = terms.T @ inverse @ terms if information is None else information
+    bread = np.linalg.inv(whole)
+    meat = np.zeros_like(bread)
+    for cluster in np.unique(clusters):
+        own = clusters == cluster
+        information = terms[own].T @ inverse[np.ix_(own, own)] @ terms[own]
+        taken = np.eye(terms.shape[1]) - information @ bread / 2
+        score = np.linalg.solve(taken, scores[:, own].sum(axis=1))
+        meat += np.outer(score, score)
+    people = np.unique(clusters).size
+    return bread @ meat @ bread * people / (people - 1)
+
+
 LEVEL_AND_SLOPE = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
 
 
@@ -45,10 +62,8 @@ def test_covariances_and_likelihood_equal_the_formulas_written_out() -> None:
     information = terms.T @ inverse @ terms
     residual = values - terms @ fit.coefficients
     scores = terms.T * (inverse @ residual)
-    by_person = np.array([scores[:, groups == person].sum(axis=1) for person in np.unique(groups)])
     bread = np.linalg.inv(information)
-    people = by_person.shape[0]
-    sandwich = bread @ (by_person.T @ by_person) @ bread * people / (people - 1)
+    sandwich = written_out_sandwich(terms, inverse, scores, groups)
     likelihood = -0.5 * (
         np.linalg.slogdet(variance)[1]
         + np.linalg.slogdet(information)[1]
@@ -104,11 +119,13 @@ def test_levels_of_clinics_equal_the_formulas_written_out() -> None:
     )
     levels = fit.outer_variance * in_clinic.T @ inverse @ residual
     scores = (terms.T @ inverse) * (residual - in_clinic @ levels)
-    by_owner = np.array([scores[:, owners == owner].sum(axis=1) for owner in np.unique(owners)])
+    # Residuals and terms without what the clinics' predicted levels take from both.
+    means = fit.outer_variance * in_clinic @ in_clinic.T @ inverse @ terms
     pull = bread @ terms.T @ inverse @ in_clinic
     by_clinics = fit.outer_variance * pull @ pull.T
-    people = by_owner.shape[0]
-    sandwich = bread @ (by_owner.T @ by_owner) @ bread * people / (people - 1)
+    sandwich = written_out_sandwich(
+        terms - means, np.linalg.inv(within), scores, owners, information
+    )
 
     np.testing.assert_allclose(terms.T @ inverse @ residual, 0, atol=1e-7)
     np.testing.assert_allclose(fit.covariance, bread, rtol=1e-8)
