@@ -8,6 +8,7 @@ from analysis.contracts.protocol import Protocol
 from analysis.contracts.results import empty
 from analysis.trajectories.courses import domain_courses
 from analysis.trajectories.lines import domain_lines
+from analysis.trajectories.measurements import measurement_gaps
 from analysis.trajectories.modelling import course_models
 from analysis.trajectories.responders import deteriorations, responders
 from analysis.trajectories.stage_times import stage_endings, stage_times
@@ -46,7 +47,9 @@ def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> Trajec
         responders=responders(lines, tables.episode_baseline, protocol),
         deteriorations=deteriorations(lines, tables.episode_baseline, protocol),
         trajectory_models=models.trajectory_models,
-        trajectory_gaps=models.trajectory_gaps,
+        trajectory_gaps=pl.concat(
+            [models.trajectory_gaps, measurement_gaps(tables.instrument_use, protocol)]
+        ),
         trajectory_courses=models.trajectory_courses,
         clinic_courses=models.clinic_courses,
         dropout_patterns=empty("dropout_patterns"),
