@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.contracts.protocol import Protocol
-from analysis.contracts.results import empty
+from analysis.trajectories.bounds import measure_bounds, missingness
 from analysis.trajectories.courses import domain_courses
 from analysis.trajectories.lines import domain_lines
 from analysis.trajectories.measurements import measurement_gaps
 from analysis.trajectories.modelling import course_models
+from analysis.trajectories.patterns import dropout_patterns
 from analysis.trajectories.responders import deteriorations, responders
+from analysis.trajectories.sensitivity import trajectory_sensitivity
 from analysis.trajectories.stage_times import stage_endings, stage_times
 from analysis.trajectories.tables import TrajectoryTables
 
@@ -52,10 +54,10 @@ def analyse_trajectories(tables: TrajectoryTables, protocol: Protocol) -> Trajec
         ),
         trajectory_courses=models.trajectory_courses,
         clinic_courses=models.clinic_courses,
-        dropout_patterns=empty("dropout_patterns"),
-        trajectory_sensitivity=empty("trajectory_sensitivity"),
-        measure_bounds=empty("measure_bounds"),
-        missingness=empty("missingness"),
+        dropout_patterns=dropout_patterns(lines, tables.care_endings, protocol),
+        trajectory_sensitivity=trajectory_sensitivity(lines, tables, protocol),
+        measure_bounds=measure_bounds(tables.domain_exposure, tables.episode_baseline, protocol),
+        missingness=missingness(tables.domain_exposure, tables.study_sessions, protocol),
         stage_times=times,
         stage_exits=exits,
         stage_endings=stage_endings(tables.care_endings),

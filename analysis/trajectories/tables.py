@@ -16,6 +16,7 @@ class TrajectoryTables:
     episode_baseline: pl.DataFrame
     stage_spells: pl.DataFrame
     care_endings: pl.DataFrame
+    study_sessions: pl.DataFrame
     instrument_use: pl.DataFrame
 
     @classmethod
