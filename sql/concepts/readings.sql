@@ -9,6 +9,24 @@
 -- Kind:    view
 -- Reads:   core.measurements, core.episodes, protocol.instruments, protocol.instrument_units
 -- Source:  study definitions, "The records: six tables"; analysis/contracts/instruments.toml
+WITH converted AS (
+    SELECT
+        measurements.episode_key,
+        measurements.day,
+        measurements.instrument,
+        measurements.side,
+        measurements.timing,
+        measurements.unit,
+        -- 70 mm are 7 on the scale, and not 7.000000000000001.
+        CASE
+            WHEN units.factor = 1 THEN measurements.value
+            ELSE round(measurements.value * units.factor, 9)
+        END AS reading
+    FROM core.measurements AS measurements
+    LEFT JOIN protocol.instrument_units AS units
+        ON measurements.instrument = units.instrument AND measurements.unit = units.unit
+)
+
 SELECT
     measurements.episode_key,
     episodes.clinic_id,
@@ -19,7 +37,7 @@ SELECT
     measurements.unit,
     instruments.instrument_number,
     instruments.domain_number,
-    measurements.value * units.factor AS reading,
+    measurements.reading,
     coalesce(
         episodes.side IN ('L', 'R')
         AND measurements.side IN ('L', 'R')
@@ -34,15 +52,13 @@ SELECT
     END AS side_number,
     CASE
         WHEN instruments.instrument IS NULL THEN 'instrument_not_in_protocol'
-        WHEN units.factor IS NULL THEN 'other_unit'
-        WHEN measurements.value * units.factor < instruments.lowest THEN 'out_of_range'
-        WHEN measurements.value * units.factor > instruments.highest THEN 'out_of_range'
+        WHEN measurements.reading IS NULL THEN 'other_unit'
+        WHEN measurements.reading < instruments.lowest THEN 'out_of_range'
+        WHEN measurements.reading > instruments.highest THEN 'out_of_range'
         WHEN measurements.timing = 'post' THEN 'taken_after_treatment'
     END AS fault
-FROM core.measurements AS measurements
+FROM converted AS measurements
 INNER JOIN core.episodes AS episodes
     ON measurements.episode_key = episodes.episode_key
 LEFT JOIN protocol.instruments AS instruments
     ON measurements.instrument = instruments.instrument
-LEFT JOIN protocol.instrument_units AS units
-    ON measurements.instrument = units.instrument AND measurements.unit = units.unit

@@ -74,6 +74,12 @@ def test_a_reading_is_turned_into_the_unit_of_its_instrument(
     assert changes["unit"].to_list() == [load_protocol().instruments[instrument].unit]
 
 
+def test_a_converted_reading_carries_no_dust_of_the_conversion() -> None:
+    (points,) = built(readings(reading(0, "pain_vas", "-", 70, "mm")), "domain_points")
+
+    assert points["value"].to_list() == [7.0]
+
+
 @pytest.mark.parametrize(
     ("instrument", "value", "unit"),
     [
