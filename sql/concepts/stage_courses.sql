@@ -4,7 +4,7 @@
 --          were read in another way (another line_number) are never set against one another: the
 --          slope is then that of parallel lines, one for each way of reading, with levels of their
 --          own; first and last value and their days are those of the line with most values (of
---          equals, the one that began later). The sums are of whole numbers (millionths of the
+--          equals, the one that goes on longest). The sums are of whole numbers (millionths of the
 --          domain's unit) that stay below 2 to the power of 53, hence exact in DOUBLE and the same
 --          on every run; those of several lines are added as decimals. No slope is given where no
 --          line has values of two days.
@@ -53,7 +53,7 @@ lines_in_order AS (
         sums.*,
         row_number() OVER (
             PARTITION BY sums.episode_key, sums.domain_number, sums.stage
-            ORDER BY sums.values_count DESC, sums.first_day DESC, sums.line_number
+            ORDER BY sums.values_count DESC, sums.last_day DESC, sums.line_number
         ) AS line_rank
     FROM sums
     INNER JOIN broken_stages

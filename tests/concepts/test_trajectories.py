@@ -157,7 +157,9 @@ def test_another_instrument_breaks_the_line_and_does_not_bend_it() -> None:
     assert (course["first_day"], course["last_day"]) == (0, 14)
 
 
-def test_of_two_lines_with_as_many_values_the_later_one_says_first_and_last() -> None:
+def test_of_two_lines_with_as_many_values_the_one_that_goes_on_longest_says_first_and_last() -> (
+    None
+):
     tables = registry_of({"e1": "1, 1, 1, 1, 1"}, measurements=table(BREAKS))
     with_pain = tables["sessions"].with_columns(pain_nrs=pl.Series([8.0, 7.5] + [None] * 3))
 
