@@ -19,6 +19,7 @@ from tests.ingestion.drawn import (
     ALL,
     BASE,
     EPISODES,
+    MEASUREMENTS,
     PATIENTS,
     SESSIONS,
     Content,
@@ -355,6 +356,10 @@ REJECTED = {
             ("sessions.csv", 2, "session_id", "repeated_key"),
             ("sessions.csv", 6, "session_id", "repeated_key"),
         ),
+    ),
+    "a measurement without a unit": Rejected(
+        {**ALL, "measurements.csv": MEASUREMENTS + "E1,7,goniometer,L,95,,pre\n"},
+        (("measurements.csv", 3, "unit", "required"),),
     ),
     "an unknown instrument": Rejected(
         {**ALL, "measurements.csv": "episode_id,day,instrument,value,unit\nE1,0,a b,nan,k g\n"},
