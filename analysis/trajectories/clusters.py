@@ -1,14 +1,15 @@
 """Means and shares of units with patients as clusters, because a patient can have episodes."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from analysis.contracts.results import CLINIC, NETWORK
+from analysis.survival.arrays import FloatArray, IntArray
 
-FloatArray = npt.NDArray[np.float64]
 UNIT: Final = ("unit_kind", "unit_name")
 
 
@@ -32,35 +33,79 @@ def clustered_means(rows: pl.DataFrame, by: list[str], columns: list[str]) -> pl
 
     Reads `patient_key` as the cluster. Adds `rows_count`, `patients`, and for each column
     `<column>_mean` and `<column>_error`: the linearised error of a mean of clusters, times
-    patients / (patients - 1); null for a single patient. Groups come sorted.
+    patients / (patients - 1); null for a single patient. Groups come sorted. The sums are taken in
+    an order that does not depend on that of the rows.
     """
-    ordered = rows.sort([*by, "patient_key", *columns])
-    means = ordered.group_by(by, maintain_order=True).agg(
-        pl.len().cast(pl.Int64).alias("rows_count"),
-        pl.col("patient_key").n_unique().cast(pl.Int64).alias("patients"),
-        *(pl.col(column).mean().alias(f"{column}_mean") for column in columns),
+    text = [name for name in by if rows.schema[name] == pl.String]
+    # Names as numbers: groups are then found and sorted in a fraction of the time.
+    coded = rows.select(by).with_columns(
+        pl.col(name).cast(pl.Enum(rows[name].unique().drop_nulls().sort())) for name in text
     )
-    deviations = (
-        ordered.join(means, on=by, how="left", maintain_order="left")
-        .group_by([*by, "patient_key"], maintain_order=True)
-        .agg((pl.col(column) - pl.col(f"{column}_mean")).sum() for column in columns)
-        .group_by(by, maintain_order=True)
-        .agg((pl.col(column) ** 2).sum().alias(f"{column}_squares") for column in columns)
+    groups = coded.unique().sort(by).with_row_index("group")
+    joined = coded.join(groups, on=by, how="left", nulls_equal=True, maintain_order="left")
+    values = [rows[column].to_numpy().astype(np.float64) for column in columns]
+    clusters = _Clusters.of(joined["group"].to_numpy(), rows["patient_key"].to_numpy(), values)
+    added: dict[str, pl.Series] = {
+        "rows_count": pl.Series(clusters.rows_count, dtype=pl.Int64),
+        "patients": pl.Series(clusters.patients, dtype=pl.Int64),
+    }
+    for column, given in zip(columns, values, strict=True):
+        mean, error = clusters.mean(given)
+        added[f"{column}_mean"] = pl.Series(mean)
+        added[f"{column}_error"] = pl.Series(error).fill_nan(None)
+    return groups.drop("group").with_columns(
+        *(pl.col(name).cast(pl.String) for name in text),
+        *(each.alias(name) for name, each in added.items()),
     )
-    patients = pl.col("patients")
-    return (
-        means.join(deviations, on=by, how="left", maintain_order="left")
-        .with_columns(
-            pl.when(patients > 1)
-            .then(
-                (pl.col(f"{column}_squares") * patients / (patients - 1)).sqrt()
-                / pl.col("rows_count")
-            )
-            .alias(f"{column}_error")
-            for column in columns
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """Rows put in order of their group and patient.
+
+    order, group : (rows,). starts : place of each patient's first row in each group.
+    rows_count, patients : (groups,).
+    """
+
+    order: IntArray
+    group: IntArray
+    starts: IntArray
+    rows_count: IntArray
+    patients: IntArray
+
+    @classmethod
+    def of(
+        cls, group: npt.NDArray[Any], patient: npt.NDArray[Any], values: list[FloatArray]
+    ) -> "_Clusters":
+        _, person = np.unique(patient, return_inverse=True)
+        key = group.astype(np.int64) * (int(person.max(initial=0)) + 1) + person
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: key.size])
+        counts = np.diff(starts, append=key.size)
+        # A patient's rows are put in order of their values, so that their sum is always the same.
+        shared = np.flatnonzero(np.repeat(counts > 1, counts))
+        own = order[shared]
+        order[shared] = own[np.lexsort((*(each[own] for each in values), key[own]))]
+        sorted_group = group[order].astype(np.int64)
+        return cls(
+            order,
+            sorted_group,
+            starts,
+            np.bincount(sorted_group),
+            np.bincount(sorted_group[starts]),
         )
-        .drop(f"{column}_squares" for column in columns)
-    )
+
+    def mean(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the mean and its error (groups,), nan for a single patient."""
+        if not self.starts.size:
+            return np.zeros(0), np.zeros(0)
+        ordered = values[self.order]
+        mean = np.bincount(self.group, ordered) / self.rows_count
+        deviations = np.add.reduceat(ordered - mean[self.group], self.starts)
+        squares = np.bincount(self.group[self.starts], deviations**2)
+        spare = np.where(self.patients > 1, self.patients - 1.0, np.nan)
+        return mean, np.sqrt(squares * self.patients / spare) / self.rows_count
 
 
 def with_mean_interval(means: pl.DataFrame, column: str, level: float) -> pl.DataFrame:
