@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measuring import as_markdown
 
-BENCHMARKS = ("ingestion", "concepts", "run", "cox", "logistic", "emulation")
+BENCHMARKS = ("ingestion", "concepts", "run", "cox", "logistic", "emulation", "courses")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
