@@ -92,7 +92,7 @@ def cluster_products(scores: FloatArray, clusters: IntArray) -> FloatArray:
 
 
 def _patients(clusters: IntArray, tells: BoolArray) -> int:
-    return int(np.unique(clusters[tells]).size)
+    return int(np.count_nonzero(np.bincount(clusters[tells])))
 
 
 def _independent(terms: FloatArray, places: list[int]) -> list[int]:

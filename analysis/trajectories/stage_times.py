@@ -84,13 +84,19 @@ def stage_times(spells: pl.DataFrame, protocol: Protocol) -> tuple[pl.DataFrame,
     """
     if spells.is_empty():
         return empty("stage_times"), empty("stage_exits")
-    timed = for_every_unit(spells).with_columns(
-        days=pl.coalesce("exit_day", "last_session_day") - pl.col("first_worked_day")
+    timed = for_every_unit(
+        spells.sort("episode_key").select(
+            "patient_key",
+            "clinic_id",
+            "stage",
+            days=pl.coalesce("exit_day", "last_session_day") - pl.col("first_worked_day"),
+            exited=pl.col("exit_day").is_not_null(),
+        )
     )
     by = [*UNIT, "stage"]
     times: list[dict[str, object]] = []
     exits: list[dict[str, object]] = []
-    for key, rows in timed.sort(*by, "episode_key").group_by(by, maintain_order=True):
+    for key, rows in timed.group_by(by, maintain_order=True):
         group = dict(zip(by, key, strict=True))
         spell = _Spells.of(rows, protocol)
         times.extend({**group, **week} for week in spell.weeks(protocol))
@@ -117,25 +123,32 @@ def stage_endings(care_endings: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Spells:
-    """The spells of a unit in a stage: days until the exit or the end of care (episodes,)."""
+    """The spells of a unit in a stage: days until the exit or the end of care (episodes,).
+
+    at_risk : how many spells last as long as each week of the year (weeks,).
+    """
 
     days: IntArray
     exited: BoolArray
     patients: IntArray
+    at_risk: IntArray
     curve: ExitCurve
 
     @classmethod
     def of(cls, rows: pl.DataFrame, protocol: Protocol) -> "_Spells":
         days = rows["days"].to_numpy().astype(np.int64)
-        exited = rows["exit_day"].is_not_null().to_numpy()
+        exited = rows["exited"].to_numpy()
         patients = rows["patient_key"].to_numpy().astype(np.int64)
         level = protocol.bootstrap.interval_level
         last_day = LAST_WEEK * DAYS_PER_WEEK
-        return cls(days, exited, patients, exit_curve(days, exited, patients, level, last_day))
+        weeks = DAYS_PER_WEEK * np.arange(LAST_WEEK + 1)
+        at_risk = days.size - np.searchsorted(np.sort(days), weeks)
+        curve = exit_curve(days, exited, patients, level, last_day)
+        return cls(days, exited, patients, at_risk, curve)
 
     def weeks(self, protocol: Protocol) -> Iterator[dict[str, object]]:
         for week in range(self._last_week(protocol) + 1):
-            at_risk = self._at_risk(week)
+            at_risk = int(self.at_risk[week])
             share, low, high = self.curve.at(week * DAYS_PER_WEEK)
             if share == 0:
                 # Exact binomial limit where no exit was seen.
@@ -163,13 +176,9 @@ class _Spells:
             "never_exit_share": 1 - share,
         }
 
-    def _at_risk(self, week: int) -> int:
-        return int(np.count_nonzero(self.days >= week * DAYS_PER_WEEK))
-
     def _last_week(self, protocol: Protocol) -> int:
         enough = protocol.disclosure.smallest_count
-        weeks = [week for week in range(LAST_WEEK + 1) if self._at_risk(week) >= enough]
-        return weeks[-1] if weeks else 0
+        return max(int(np.count_nonzero(self.at_risk >= enough)) - 1, 0)
 
 
 def _shared(derivatives: FloatArray, cell: IntArray, patients: IntArray) -> FloatArray:
