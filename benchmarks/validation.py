@@ -18,6 +18,7 @@ from typing import Final
 import analysis  # noqa: F401 - before numpy, so that matrix products keep to one thread
 
 # isort: split
+from benchmarks import trajectory_coverage
 from benchmarks.kept_coverage import (
     COVERAGE_FILE,
     coverage_table,
@@ -79,6 +80,7 @@ def page(found: Mapping[str, Sequence[Row]], coverage_file: Path = COVERAGE_FILE
         goals=goals_in_words(),
         coverage=coverage_table(studies),
         sealing=sealing_table(studies),
+        courses=trajectory_coverage.coverage_table(trajectory_coverage.read_kept()),
         overview=overview(found),
         public=public_tables(found),
     )

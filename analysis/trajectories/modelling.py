@@ -62,7 +62,10 @@ def course_models(
         rows, gaps = clinic_rows(model, own, domain, level)
         found.clinics.extend(rows)
         found.gaps.extend(gaps)
-        found.terms.extend(_marginal_rows(found, model, domain, level))
+        try:
+            found.terms.extend(marginal_rows(model, domain, level))
+        except NotEstimableError as fault:
+            found.gaps.append(Gap(Subject(name, MARGINAL), None, str(fault)))
         for subject, part in _parts(found, own, name):
             _fit_into(found, part, subject, domain, level)
     return CourseModels(
@@ -112,21 +115,17 @@ def _by_value(lines: pl.DataFrame, column: str) -> Mapping[str, pl.DataFrame]:
     return {str(value): lines.filter(pl.col(column) == value) for value in values}
 
 
-def _marginal_rows(
-    found: _Found, model: DomainModel, domain: Domain, level: float
-) -> Iterator[Row]:
-    """Yield the terms of the marginal model with the same terms, patients as clusters."""
+def marginal_rows(model: DomainModel, domain: Domain, level: float) -> Iterator[Row]:
+    """Yield the terms of the marginal model with the same terms, patients as clusters.
+
+    Raises `NotEstimableError` when it cannot be fitted.
+    """
     from scipy.special import stdtrit
 
-    subject = Subject(model.subject.domain, MARGINAL)
-    try:
-        fit = fit_marginal(model.sums)
-    except NotEstimableError as fault:
-        found.gaps.append(Gap(subject, None, str(fault)))
-        return
+    fit = fit_marginal(model.sums)
     reach = float(stdtrit(fit.clusters - 1, (1 + level) / 2))
     errors = np.sqrt(np.diag(fit.covariance))
-    shared = vars(subject) | {"values_count": fit.values}
+    shared = vars(Subject(model.subject.domain, MARGINAL)) | {"values_count": fit.values}
     for place, term in enumerate(model.terms):
         value, error = float(fit.coefficients[place]), float(errors[place])
         yield shared | {
