@@ -203,11 +203,24 @@ def _hide_some_complements(sheet: Sheet, limits: Limits) -> bool:
     given_away = set(
         exposed(ranges, [cell for cell in cells if _is_hidden_small(sheet, cell, limits)])
     )
-    changed = False
-    for identity in sums:
-        if given_away.intersection(identity.cells()):
-            changed = _hide_one_more(sheet, identity) or changed
-    return changed
+    return _hide_around(sheet, sums, given_away)
+
+
+def _hide_around(sheet: Sheet, sums: Sequence[Identity], given_away: set[Cell]) -> bool:
+    """Suppress one more in each sum with a cell that is given away; say whether there was any.
+
+    Where nothing is shown in these sums any more, the sums that tell of their cells are next, and
+    so on: what is known of a hidden cell may come from afar.
+    """
+    reached, left = set(given_away), list(sums)
+    while True:
+        near = [identity for identity in left if reached.intersection(identity.cells())]
+        if not near:
+            return False
+        if sum(_hide_one_more(sheet, identity) for identity in near):
+            return True
+        reached.update(cell for identity in near for cell in identity.cells())
+        left = [identity for identity in left if identity not in near]
 
 
 def _is_hidden_small(sheet: Sheet, cell: Any, limits: Limits) -> bool:

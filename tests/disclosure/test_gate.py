@@ -152,6 +152,12 @@ def test_no_release_of_any_network_leaks(clinics: dict[str, Parts]) -> None:
     assert leaks(release_tables(truth, RULE), truth, RULE) == []
 
 
+def test_what_is_known_of_a_hidden_count_from_afar_is_hidden_too() -> None:
+    """Clinic b's improved follow from the network's less a's, its episodes likewise: so would 1."""
+    truth = {"responders": responders({"a": (0, 2, 11), "b": (13, 0, 1)})}
+    assert leaks(release_tables(truth, RULE), truth, RULE) == []
+
+
 def test_a_network_too_small_to_show_anything_is_released_hidden() -> None:
     """Three clinics of two or three: all is hidden, and what adds up was given away by nothing."""
     truth = {"responders": responders({"a": (0, 1, 1), "b": (1, 1, 1), "c": (1, 1, 1)})}
