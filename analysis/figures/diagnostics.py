@@ -23,14 +23,15 @@ class HeatCell:
     share: Cell
     shade: int | None
     size: Cell
-    below_floor: Cell
+    below_floor: Cell | None = None
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Stage by pain: the share of decisions that leave the order, as a table."""
+    """Shares by row and column as a table; `corner` says what its rows are."""
 
-    pains: tuple[str, ...]
+    corner: str
+    columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[HeatCell | None, ...]], ...]
 
 
@@ -40,7 +41,8 @@ def positivity_map(rows: Sequence[Row]) -> HeatMap:
     at = {(row["stage"], _pain(row)): row for row in rows}
     stages = sorted({row["stage"] for row in rows if row["stage"] is not None})
     return HeatMap(
-        tuple(BAND_NUMBER.sub("", pain) for pain in pains),
+        "Stage due",
+        tuple(f"pain {BAND_NUMBER.sub('', pain)}" for pain in pains),
         tuple(
             (_stage_name(stage), tuple(_heat_cell(at.get((stage, pain))) for pain in pains))
             for stage in stages

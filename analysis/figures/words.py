@@ -41,7 +41,11 @@ UNIT_WORDS: Final = {
     "deg": "degrees from the planes",
 }
 SHORT_UNITS: Final = {"{score}": "points", "%": "%", "deg": "\N{DEGREE SIGN}"}
-CHANGE_NAMES: Final = {"important": "an important change", "substantial": "a substantial change"}
+CHANGE_NAMES: Final = {
+    "important": "an important change",
+    "substantial": "a substantial change",
+    "detectable": "an important change that measuring can tell from none",
+}
 # Stands in the caption of every chart that shows change while people were in a stage.
 DESCRIPTIVE: Final = "Change while in a stage is descriptive: it does not show what the stage did."
 DESCRIPTIVE_CARE: Final = "Change during care is descriptive: it does not show what care did."
@@ -111,6 +115,11 @@ def with_sign(number: float) -> str:
 def decimal(number: float) -> str:
     """Return a number without needless zeros."""
     return signed(f"{number:.3f}".rstrip("0").rstrip(".") or "0")
+
+
+def hundredths(number: float) -> str:
+    """Return a slope or a difference with the two decimals of its release."""
+    return signed(f"{number:.2f}")
 
 
 def plain(number: float) -> str:

@@ -57,7 +57,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Heat:
-    """A shaded table of stage by pain."""
+    """A shaded table."""
 
     caption: str
     note: str

@@ -8,9 +8,9 @@ from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import ReleasedTable, ReleaseFacts
 from analysis.figures import words
 from analysis.figures.measures import analysis_name
-from analysis.figures.slopes import slope_chart
 from analysis.figures.words import Row, shows
-from analysis.pages.blocks import Charts, Checklists, Points, Section, Text, Words, missing
+from analysis.pages.blocks import Checklists, Points, Section, Text, Words
+from analysis.pages.courses import trajectory_sections
 from analysis.pages.designs import (
     PRIMARY,
     balance_section,
@@ -122,7 +122,7 @@ def research_page(
             sensitivity_section(shelf),
             specifications_section(shelf, is_registered=verdicts[0].standing == "registered"),
             certificate_section(shelf),
-            _slopes_section(shelf),
+            *trajectory_sections(shelf),
             estimates_section(shelf),
             _not_run_section(shelf),
             *_report_sections(released, protocol, facts),
@@ -179,22 +179,6 @@ def _summary(estimates: Sequence[Row]) -> str:
     return f"{told} (95% interval {interval})."
 
 
-def _slopes_section(shelf: Shelf) -> Section:
-    rows = shelf.rows("trajectory_models")
-    domains = [
-        domain for domain in words.DOMAIN_NAMES if any(row["domain"] == domain for row in rows)
-    ]
-    charts = tuple(
-        slope_chart(domain, [row for row in rows if row["domain"] == domain]) for domain in domains
-    )
-    return Section(
-        "slopes",
-        "Change per week by stage",
-        "Descriptive: people enter and leave a stage as they change.",
-        (Charts(charts) if charts else missing("No model of a domain's course was estimated."),),
-    )
-
-
 def _not_run_section(shelf: Shelf) -> Section:
     told = tuple(_not_run(shelf))
     return Section(
@@ -222,6 +206,7 @@ def _not_run(shelf: Shelf) -> list[str]:
         f"{words.domain_name(row['domain'])}, "
         f"{words.spelled(row['term'] or row['model']).lower()}: {row['reason']}"
         for row in shelf.rows("trajectory_gaps")
+        if not row["subgroup_kind"]
     ]
     return list(dict.fromkeys(told))
 

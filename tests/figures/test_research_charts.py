@@ -207,7 +207,7 @@ def test_the_positivity_map_shades_by_share_and_hides_small_cells() -> None:
         kind(2, None, 500, 0.2),
     )
     found = positivity_map(rows)
-    assert found.pains == ("below 4", "4 to below 7", "not known")
+    assert found.columns == ("pain below 4", "pain 4 to below 7", "pain not known")
     (_, first), (name, second) = found.rows
     assert [None if cell is None else cell.shade for cell in first] == [5, 0, None]
     assert name == "2 Structure"

@@ -269,7 +269,14 @@ def study_tables(
         "gates": gates(),
         "verdicts": verdicts(),
         "balance": balance(draw),
-        "trajectory_models": slopes(episodes),
+        "trajectory_models": trajectory_rows.models(draw, episodes),
+        "trajectory_gaps": trajectory_rows.gaps(),
+        "trajectory_courses": trajectory_rows.predicted_courses(episodes),
+        "clinic_courses": trajectory_rows.clinic_courses(draw, clinics),
+        "dropout_patterns": trajectory_rows.dropout_patterns(episodes),
+        "trajectory_sensitivity": trajectory_rows.checks(draw, episodes),
+        "measure_bounds": trajectory_rows.measure_bounds(draw, episodes),
+        "missingness": trajectory_rows.missingness(draw, episodes),
         "attrition": attrition(episodes),
         "weights": research_rows.weights(episodes),
         "positivity": research_rows.positivity(draw, clinics),
@@ -424,28 +431,6 @@ def balance(draw: np.random.Generator) -> Rows:
         for day in (90, 180, 365)
         for covariate in (*covariates, *clinics)
     ]
-
-
-def slopes(episodes: int) -> Rows:
-    rows: Rows = []
-    for domain, unit in UNITS.items():
-        for stage in range(1, 6):
-            value = GAINS[domain] / 5 * (1.2 - stage / 10)
-            rows.append(
-                {
-                    "domain": domain,
-                    "model": "population",
-                    "term": f"slope_stage_{stage}",
-                    "value": value,
-                    "standard_error": abs(value) / 9,
-                    "low": value - abs(value) / 4.5,
-                    "high": value + abs(value) / 4.5,
-                    "unit": f"{unit} per week",
-                    "patients": int(episodes * 0.8 * REACHED[stage - 1]),
-                    "values_count": episodes * 9,
-                }
-            )
-    return rows
 
 
 def attrition(episodes: int) -> Rows:

@@ -29,7 +29,10 @@ SECTIONS = (
     "sensitivity",
     "specifications",
     "certificate",
+    "trajectories",
     "slopes",
+    "clinicslopes",
+    "linehides",
     "estimates",
     "notrun",
     "methods",
@@ -50,8 +53,23 @@ STUDY_TABLES = (
     "attrition",
     "unit_summaries",
     "trajectory_models",
+    "trajectory_gaps",
+    "trajectory_courses",
+    "clinic_courses",
+    "dropout_patterns",
+    "trajectory_sensitivity",
+    "measure_bounds",
+    "missingness",
 )
-WITH_STATUS = ("estimates", "sensitivity", "negative_exposures", "specification_curve")
+WITH_STATUS = (
+    "estimates",
+    "sensitivity",
+    "negative_exposures",
+    "specification_curve",
+    "trajectory_sensitivity",
+)
+ABOUT_CHANGE = ("trajectories", "slopes", "clinicslopes", "linehides")
+DESCRIBES = re.compile(r"Change .{4,16} is descriptive: it does not show what")
 CAUSAL = re.compile(
     r"\b(proves?|proven|prevents?|prevented|causes|caused|causing)\b", re.IGNORECASE
 )
@@ -104,7 +122,7 @@ def stands(html: str) -> None:
 
 def without_numbers(table: str, rows: pl.DataFrame, status: str) -> pl.DataFrame:
     kinds = RESULT_TABLES[table]
-    kept = {"permutation", "specification", "horizon_days"}
+    kept = {"permutation", "specification", "horizon_days", "parameter"}
     numbers = [
         name for name, kind in kinds.items() if kind in {pl.Float64, pl.Int64} and name not in kept
     ]
@@ -154,7 +172,20 @@ def test_the_page_stands_when_all_rows_of_a_table_have_no_number(
 
 
 @pytest.mark.parametrize(
-    "table", ["weights", "positivity", "attrition", "specification_curve", "trajectory_models"]
+    "table",
+    [
+        "weights",
+        "positivity",
+        "attrition",
+        "specification_curve",
+        "trajectory_models",
+        "trajectory_courses",
+        "clinic_courses",
+        "dropout_patterns",
+        "trajectory_sensitivity",
+        "measure_bounds",
+        "missingness",
+    ],
 )
 def test_the_page_stands_when_a_table_is_about_few_people(table: str, tables: Tables) -> None:
     html = research(tables | {table: small(table, tables[table])})
@@ -177,7 +208,10 @@ SENTENCES = {
     "sensitivity": "The sensitivity analysis was not run",
     "specifications": "The specification curve was not run",
     "certificate": "No certificate was made for these records",
+    "trajectories": "No course was predicted: no model of a domain was estimated.",
     "slopes": "No model of a domain's course was estimated.",
+    "clinicslopes": "Clinics' slopes were not estimated",
+    "linehides": "The map of missing values was not run",
     "estimates": "the release holds no row of it",
     "notrun": "Hypothesis completion",
     "checklists": "a person must write this",
@@ -254,7 +288,30 @@ def test_every_chart_names_its_source(tables: Tables) -> None:
     drawn = [figure for figure in figures if 'class="drawing"' in figure]
     assert len(drawn) > 25
     for figure in drawn:
-        assert re.search(r"<figcaption>.*Source: results/\w+\.</figcaption>", figure, re.DOTALL)
+        assert re.search(
+            r"<figcaption>.*Source: results/\w+(, results/\w+)*\.</figcaption>", figure, re.DOTALL
+        )
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_every_chart_of_change_says_that_it_describes(day: str, tables: Tables) -> None:
+    html = research(DAYS[day](tables))
+    for key in ABOUT_CHANGE:
+        for figure in re.findall(r"<figure.*?</figure>", section(html, key), re.DOTALL):
+            if 'class="drawing"' in figure and 'id="measure-bounds"' not in figure:
+                assert DESCRIBES.search(figure.partition("<figcaption>")[2]), read(figure).ids[0]
+
+
+def test_clinics_slopes_are_drawn_without_a_name(tables: Tables) -> None:
+    part = section(research(tables), "clinicslopes")
+    assert part.count('class="drawing"') == 4
+    assert not re.findall(r"clinic-0\d", part)
+
+
+def test_what_could_not_be_modelled_is_told_by_domain(tables: Tables) -> None:
+    told = text_of(section(research(tables), "trajectories"))
+    assert "Alignment, population: nobody was measured." in told
+    assert "Pain, by region: parts of fewer than 50 patients" in told
 
 
 def test_no_reason_names_a_clinic(tables: Tables) -> None:

@@ -225,6 +225,8 @@ def test_a_sealed_study_shows_its_failed_gate_and_no_estimate() -> None:
     assert "cannot be estimated from these data" in html
     assert "Not passed: Overlap effective" in html
     open_figures = {"negative-controls", "permuted-orders"}
+    # Courses describe; the gates of the study's contrasts are not theirs.
+    open_figures |= {"delta-adjusted", "first-change", "untreated-pain"}
     for figure in re.findall(r"<figure.*?</figure>", html, re.DOTALL):
         if "points</td>" in figure:
             assert read(figure).ids[0] in open_figures
@@ -261,7 +263,7 @@ def test_specs_are_json_that_cannot_leave_their_element(every_day: dict[str, byt
 
 def with_tails(rows: pl.DataFrame, draw: np.random.Generator) -> tuple[pl.DataFrame, list[str]]:
     """Return the rows with every statistic given decimals of its own, and these decimals."""
-    known = ("threshold", "numerator", "denominator")
+    known = ("threshold", "numerator", "denominator", "week", "parameter")
     columns = [name for name in rows.select(pl.col(pl.Float64)).columns if name not in known]
     tails = {name: draw.integers(100000, 999999, rows.height) for name in columns}
     planted = rows.with_columns(
@@ -308,5 +310,5 @@ def test_the_same_release_gives_the_same_bytes(plain: dict[str, bytes]) -> None:
 
 def test_pages_are_small(plain: dict[str, bytes]) -> None:
     sizes = {path: len(html) for path, html in pages(plain).items()}
-    assert sizes.pop("research.html") < 600_000
+    assert sizes.pop("research.html") < 900_000
     assert max(sizes.values()) < 300_000
