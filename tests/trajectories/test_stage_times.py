@@ -1,4 +1,4 @@
-"""Time in a stage until its exit: drop-outs are censored, clinics add up, limits are R's."""
+"""Time in a stage until its exit: drop-outs are censored, clinics add up."""
 
 from typing import Any
 
@@ -13,7 +13,6 @@ from analysis.trajectories.stage_times import exit_curve, stage_endings, stage_t
 from pipelines.warehouse.build import registry_in_memory
 from pipelines.warehouse.connection import read_frame
 from tests.drawing import episode, registry_of
-from tests.emulation.golden import golden_rows
 
 PROTOCOL = load_protocol()
 
@@ -112,20 +111,6 @@ def test_the_curve_stops_where_too_few_are_at_risk() -> None:
     times, exits = stage_times(spells, PROTOCOL)
     assert times.filter(unit_name="network")["week"].to_list() == [0, 1]
     assert of(exits)["never_exit_share"] == pytest.approx(3 / 23)
-
-
-def test_curve_limits_and_median_are_those_of_survfit() -> None:
-    # survfit(Surv(time, status) ~ 1, lung, conf.type = "log-log") of R's survival 3.
-    lung = golden_rows("04_cox_ties_strata_lefttrunc_cluster", "lung.csv")
-    days = lung["time"].to_numpy().astype(np.int64)
-    curve = exit_curve(days, (lung["status"] == 2).to_numpy(), np.arange(228), 0.95, 2000)
-    assert curve.median() == (310, 284, 361)
-    for day, share, low, high in [
-        (7, 0.004385964912, 0.0006189885613, 0.03072296378),
-        (140, 0.184746303411, 0.1400315770305, 0.24160561061),
-        (350, 0.547615959304, 0.4793702530415, 0.61862724181),
-    ]:
-        assert curve.at(day) == pytest.approx((share, low, high), rel=1e-8)
 
 
 def test_episodes_of_a_patient_are_one_cluster() -> None:

@@ -1,4 +1,4 @@
-"""Slopes that allow for the ends of a scale are R's, and find the truth behind a ceiling."""
+"""Slopes that allow for the ends of a scale find the truth behind a ceiling."""
 
 import numpy as np
 import polars as pl
@@ -12,12 +12,6 @@ from analysis.trajectories.reml import NotEstimableError
 from analysis.trajectories.tobit import fit_tobit, tobit_doubts
 
 PROTOCOL = load_protocol()
-# Tobin's own data (durable goods, age, liquidity), as the data set tobin of R's survival holds it.
-DURABLE = [0, 0.7, 0, 0, 0, 0, 0, 3.7, 0, 3, 10.4, 0, 0, 0, 1.5, 0, 0, 3.5, 6.1, 0]
-AGE = [57.7, 50.9, 48.5, 41.7, 47.7, 59.8, 44.3, 45.1, 51.7, 50, 46.8, 58, 58.9, 40, 34.1, 39.9]
-AGE += [33.4, 48.1, 46.6, 53.1]
-QUANT = [236, 283, 207, 220, 238, 216, 284, 221, 275, 269, 207, 249, 246, 277, 231, 219, 240, 266]
-QUANT += [214, 251]
 
 
 def rows_of(values: FloatArray, *columns: FloatArray) -> StageRows:
@@ -48,19 +42,6 @@ def behind_a_ceiling(people: int = 800) -> pl.DataFrame:
             **{f"weeks_stage_{stage}": np.zeros(value.size) for stage in (3, 4, 5)},
         }
     )
-
-
-def test_tobins_data_give_what_survreg_gives() -> None:
-    # survreg(Surv(durable, durable > 0, type = "left") ~ age + quant, data = tobin,
-    #         dist = "gaussian", robust = TRUE); its sandwich has no G / (G - 1), and it
-    # stops where the likelihood gains less than 1e-9 of itself.
-    fit = fit_tobit(rows_of(np.array(DURABLE), np.array(AGE), np.array(QUANT)), 0.0, None)
-    known = [15.1448663606815, -0.1290592840970, -0.0455416629543]
-    assert fit.slopes.coefficients == pytest.approx(known, rel=1e-8)
-    assert fit.deviation == pytest.approx(5.57253976309, rel=1e-8)
-    assert fit.log_likelihood == pytest.approx(-28.9401331997, rel=1e-10)
-    robust = [16.61182151779, 0.15344708559, 0.06422494149]
-    assert errors(fit.slopes) * np.sqrt(19 / 20) == pytest.approx(robust, rel=1e-6)
 
 
 def test_without_values_at_an_end_it_is_least_squares() -> None:
