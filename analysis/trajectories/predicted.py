@@ -13,13 +13,15 @@ from analysis.trajectories.terms import contrast
 
 # The interval is curved between the knots, so that each stage is told at four points.
 POINTS_PER_STAGE: Final = 4
+PART_OF_A_WEEK: Final = 0.5
 
 
 def usual_weeks(lines: pl.DataFrame) -> dict[int, float]:
     """Return the median weeks in each stage over the episodes that were measured after some.
 
     An episode that left care within a stage counts with the weeks it had; a stage that nobody was
-    measured after is absent.
+    measured after is absent. They are whole halves of a week, at least one, because they are
+    shown as they are and a median is somebody's own number.
     """
     episodes = lines.group_by("episode_key").agg(pl.col(name).max() for name in MOST_DAYS)
     medians = {
@@ -27,7 +29,9 @@ def usual_weeks(lines: pl.DataFrame) -> dict[int, float]:
         for stage, name in zip(STAGES, MOST_DAYS, strict=True)
     }
     return {
-        stage: days / DAYS_PER_WEEK for stage, days in medians.items() if isinstance(days, float)
+        stage: max(round(days / DAYS_PER_WEEK / PART_OF_A_WEEK), 1) * PART_OF_A_WEEK
+        for stage, days in medians.items()
+        if isinstance(days, float)
     }
 
 
