@@ -116,6 +116,10 @@ def clinic_rows(
     """
     from scipy.special import ndtri
 
+    subject = Subject(model.subject.domain, BY_CLINIC)
+    if lines["clinic_id"].n_unique() < SMALLEST_CLINICS:
+        reason = f"fewer than {SMALLEST_CLINICS} clinics measured this domain"
+        return [], [Gap(subject, None, reason)]
     own = [one for clinic in lines.partition_by("clinic_id") for one in _own_terms(model, clinic)]
     rows: list[dict[str, object]] = []
     gaps: list[Gap] = []
@@ -125,7 +129,7 @@ def clinic_rows(
         try:
             drawn = shrunken([one.value for one in found], [one.error for one in found])
         except NotEstimableError as fault:
-            gaps.append(Gap(Subject(model.subject.domain, BY_CLINIC), term, str(fault)))
+            gaps.append(Gap(subject, term, str(fault)))
             continue
         for one, value, error, reliability in zip(
             found, drawn.values, drawn.errors, drawn.reliability, strict=True
