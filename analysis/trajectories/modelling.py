@@ -52,10 +52,10 @@ def course_models(
     marts.episode_baseline. What cannot be modelled is named with its reason in the gaps; the
     rest goes on.
     """
-    lines, found = lines_of(domain_products, baseline), _Found()
+    found = _Found()
     level = protocol.bootstrap.interval_level
     for name, domain in protocol.domains.items():
-        own = lines.filter(pl.col("domain") == name)
+        own = lines_of(domain_products.filter(pl.col("domain") == name), baseline)
         model = _fit_into(found, own, Subject(name), domain, level)
         if model is None:
             continue

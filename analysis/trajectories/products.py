@@ -58,14 +58,14 @@ def line_products(domain_exposure: pl.DataFrame) -> pl.DataFrame:
 
 
 def lines_of(domain_products: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines with what is known of their episodes, in the order of `line_sums`."""
+    """Return one domain's lines with what is known of their episodes, sorted for `line_sums`."""
     known = [
         name
         for name in ("patient_key", "clinic_id", "condition", "region", "chronicity")
         if name in baseline.columns
     ]
     return domain_products.join(baseline.select("episode_key", *known), on="episode_key").sort(
-        "domain", "clinic_id", "patient_key", "episode_key", "line_number"
+        "clinic_id", "patient_key", "episode_key", "line_number"
     )
 
 

@@ -164,7 +164,7 @@ def test_very_many_groups_are_fitted_from_a_part_first(monkeypatch: pytest.Monke
     sums = group_sums(*drawn_clinics(seed=5, clinics=40))
     whole = fit_mixed_model(sums, LEVEL_AND_SLOPE)
     monkeypatch.setattr(search, "MANY_GROUPS", 100)
-    monkeypatch.setattr(search, "GROUPS_APART", 3)
+    monkeypatch.setattr(search, "PART", 130)
     stepped = fit_mixed_model(sums, LEVEL_AND_SLOPE)
     np.testing.assert_allclose(stepped.coefficients, whole.coefficients, rtol=1e-8)
     np.testing.assert_allclose(stepped.random_covariance, whole.random_covariance, rtol=1e-5)
