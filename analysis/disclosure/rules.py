@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Precision = Literal[
-    "share", "curve", "effect", "mean", "score", "slope", "quality", "center", "limit"
+    "share",
+    "curve",
+    "effect",
+    "mean",
+    "score",
+    "slope",
+    "check",
+    "quality",
+    "center",
+    "limit",
 ]
 Bound = Literal["none", "low", "high"]
 
@@ -247,8 +256,8 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         words=("reason",),
         counts=(Count("patients"),),
         statistics=(
-            Statistic("value", "slope", ("patients",)),
-            *_interval("low", "high", "slope", "patients"),
+            Statistic("value", "check", ("patients",)),
+            *_interval("low", "high", "check", "patients"),
         ),
         people="patients",
     ),

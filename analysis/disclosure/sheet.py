@@ -14,6 +14,8 @@ from analysis.disclosure.rules import TABLE_RULES, TableRule
 
 Unit = tuple[str, str]
 NETWORK_KIND: Final = "network"
+# Counts that go by another name in another table: who completed a stage has met its exit.
+SAME_COUNTS: Final = {"episodes_completed": "exited"}
 
 
 @dataclass(frozen=True)
@@ -279,4 +281,4 @@ def _spread_key(sheet: Sheet, column: str, row: int, limits: Limits) -> tuple[An
     unit, count = sheet.unit(row), sheet.columns[column][row]
     if unit is None or not count or sheet.status[column][row] == ABSENT or limits.hides(count):
         return None
-    return (*unit, column, count)
+    return (*unit, SAME_COUNTS.get(column, column), count)

@@ -196,6 +196,7 @@ class _Desk:
             "mean": self._mean_step,
             "score": lambda _: self._share_step(self.cohort.episodes),
             "slope": lambda _: SLOPE_STEP,
+            "check": self._check_step,
             "quality": self._quality_step,
             "center": self._center_step,
             "limit": self._limit_step,
@@ -232,6 +233,13 @@ class _Desk:
         units = self.sheet.columns.get("unit")
         unit = (units[row] if units else None) or ""
         return PERCENT_MEAN_STEP if unit.startswith("%") else MEAN_STEP
+
+    def _check_step(self, row: int) -> float:
+        """Return the step of a slope, a share or a mean: from two means a share may follow."""
+        unit = self.sheet.columns["unit"][row]
+        if unit is None:
+            return self._share_step(self._count("patients", row))
+        return SLOPE_STEP if unit.endswith("per week") else self._mean_step(row)
 
     def _quality_step(self, row: int) -> float:
         value = abs(self.value(row) or 0.0)

@@ -53,12 +53,15 @@ class Estimate:
     """Means of the observed, and under missing at random, with the share who left.
 
     `value` and the replicates (groups, 4) hold: mean of those seen at the last occasion, mean of
-    all there, mean change of all, share who left.
+    all there, mean change of all, share who left. patients : all of them. seen : those seen at the
+    last occasion. fewer : those who left, or all others where these are fewer.
     """
 
     value: FloatArray
     replicates: FloatArray
     patients: int
+    seen: int
+    fewer: int
 
     @property
     def covariance(self) -> FloatArray:
@@ -135,8 +138,17 @@ def fit_occasions(seen: Occasions) -> Estimate:
         episodes, gone, seen_last, sum_last = counted
         return np.column_stack([sum_last / seen_last, center + last, last - first, gone / episodes])
 
+    def people(part: BoolArray) -> int:
+        return int(np.unique(seen.patients[part]).size)
+
     total = counts.sum(axis=1, keepdims=True)
-    return Estimate(told(whole, total)[0], told(deleted, total - counts), patients)
+    return Estimate(
+        told(whole, total)[0],
+        told(deleted, total - counts),
+        patients,
+        people(is_seen[:, -1]),
+        min(people(seen.is_gone), people(~seen.is_gone)),
+    )
 
 
 def _counts(seen: Occasions, group: IntArray) -> FloatArray:
@@ -255,19 +267,32 @@ class _Judge:
     level: float
 
     def mixture(self) -> Iterator[Doubt]:
-        names = (f"{MEAN}_observed", MEAN, CHANGE, f"share_left_week_{SUMMARY_WEEK}")
-        for place, measure in enumerate(names):
-            weights = np.eye(len(names))[place]
-            unit = None if place == len(names) - 1 else self.domain.unit
-            yield self._doubt(MIXTURE, measure, weights, None, unit)
+        unit, found = self.domain.unit, self.estimate
+        names = (
+            (f"{MEAN}_observed", unit, found.seen),
+            (MEAN, unit, found.patients),
+            (CHANGE, unit, found.patients),
+            (f"share_left_week_{SUMMARY_WEEK}", None, found.fewer),
+        )
+        for weights, (measure, own_unit, patients) in zip(np.eye(4), names, strict=True):
+            yield self._doubt(MIXTURE, measure, weights, patients=patients, unit=own_unit)
 
     def deltas(self) -> Iterator[Doubt]:
+        """Yield mean and change for each delta; what a delta does tells how many had left."""
         for step in STEPS:
             # Adding nothing gives 0, not -0.
             delta = 0.0 + step * self.domain.important_change * self._worse
             for measure, start in ((MEAN, (0.0, 1.0, 0.0)), (CHANGE, (0.0, 0.0, 1.0))):
                 weights = np.array([*start, delta])
-                yield self._doubt(DELTA, measure, weights, delta, self.domain.unit)
+                patients = self.estimate.fewer if delta else self.estimate.patients
+                yield self._doubt(
+                    DELTA,
+                    measure,
+                    weights,
+                    patients=patients,
+                    parameter=delta,
+                    unit=self.domain.unit,
+                )
 
     def not_important(self) -> Doubt:
         """Return the delta from which the mean change of all is not important any more."""
@@ -317,7 +342,7 @@ class _Judge:
             measure,
             value=self._worse * float(size),
             unit=self.domain.unit,
-            patients=self.estimate.patients,
+            patients=self.estimate.fewer,
         )
 
     def _doubt(
@@ -325,7 +350,9 @@ class _Judge:
         method: str,
         measure: str,
         weights: FloatArray,
-        parameter: float | None,
+        *,
+        patients: int,
+        parameter: float | None = None,
         unit: str | None,
     ) -> Doubt:
         value = float(weights @ self.estimate.value)
@@ -338,6 +365,6 @@ class _Judge:
             low=value - reach,
             high=value + reach,
             unit=unit,
-            patients=self.estimate.patients,
+            patients=patients,
             parameter=parameter,
         )

@@ -18,11 +18,10 @@ IN_CARE: Final = "in_care"
 def dropout_patterns(lines: Lines, care_endings: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return results.dropout_patterns: means of two weeks each since day 0, a year long.
 
-    The patterns are `completed` (all stages), `in_care` (care goes on), and those who left before,
-    twice over: by the quarter of their times of leaving (`left_quarter_1` to `left_quarter_4`) and
-    by the highest stage they worked (`left_stage_1` to `left_stage_5`). An episode counts once in
-    each two weeks, with the mean of its days there. `care_endings` holds the rows of
-    marts.care_endings.
+    The patterns are `completed` (all stages), `in_care` (care goes on), and those who left before
+    by the quarter of their times of leaving (`left_quarter_1` to `left_quarter_4`). An episode
+    counts once in each two weeks, with the mean of its days there. `care_endings` holds the rows
+    of marts.care_endings. A second split of those who left would let a small count be subtracted.
     """
     patterns = _patterns(care_endings)
     names = pl.Enum(patterns["pattern"].unique().sort())
@@ -54,7 +53,7 @@ def _means(course: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
 
 
 def _patterns(care_endings: pl.DataFrame) -> pl.DataFrame:
-    """Return episode and pattern; who left before the end has two patterns."""
+    """Return episode, patient and pattern."""
     is_completed = pl.col("stage_due").is_null()
     left = care_endings.filter(~is_completed & pl.col("has_ended"))
     day = pl.col("last_session_day")
@@ -65,7 +64,6 @@ def _patterns(care_endings: pl.DataFrame) -> pl.DataFrame:
         (care_endings.filter(is_completed), pl.lit(COMPLETED)),
         (care_endings.filter(~is_completed & ~pl.col("has_ended")), pl.lit(IN_CARE)),
         (left, pl.format("left_quarter_{}", quarter + 1)),
-        (left, pl.format("left_stage_{}", "highest_stage_worked")),
     ]
     return pl.concat(
         episodes.select("episode_key", "patient_key", pattern=name) for episodes, name in named

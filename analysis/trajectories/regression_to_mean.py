@@ -66,6 +66,12 @@ def _by_reliability(points: pl.DataFrame, domain: Domain, level: float) -> Itera
     replicates = _statistics(total - sums)
     squares = np.sum((replicates - value[:, None]) ** 2, axis=1)
     reach = float(stdtrit(groups - 1, (1 + level) / 2)) * np.sqrt(squares * (groups - 1) / groups)
+    worst, others = (int(np.unique(patients[part]).size) for part in (is_worst, ~is_worst))
+    about = {
+        "expected_change_worst_third": worst,
+        "observed_change_worst_third": worst,
+        "observed_change_others": others,
+    }
     for measure, parameter, place, scale, unit in _rows(domain, worse):
         middle, half = scale * float(value[place]), abs(scale) * float(reach[place])
         yield Doubt(
@@ -75,7 +81,7 @@ def _by_reliability(points: pl.DataFrame, domain: Domain, level: float) -> Itera
             low=middle - half,
             high=middle + half,
             unit=unit,
-            patients=int(patients.max()) + 1,
+            patients=about.get(measure, int(patients.max()) + 1),
             parameter=parameter,
         )
 

@@ -193,3 +193,17 @@ def test_too_few_or_equal_values_are_said_in_words() -> None:
         fit_occasions(seen_of(np.full((30, 5), 3.0)))
     (first, _) = mixture_doubts(points.clear(), endings, PAIN, 0.95)
     assert first.value is None
+
+
+def test_what_tells_how_many_left_rests_on_them() -> None:
+    _, seen = pain_of(300, 0.3)
+    few = seen.copy()
+    few[:, -1] = np.where(np.arange(300) < 5, np.nan, 4.0 + 0.01 * np.arange(300))
+    few[:, :-1] = np.where(np.isnan(few[:, :-1]), 5.0, few[:, :-1])
+    points, endings = points_of(few)
+    doubts = mixture_doubts(points, endings, PAIN, 0.95)
+    told = {(one.measure, one.parameter): one.patients for one in doubts}
+    assert told["share_left_week_12", None] == told["mean_week_12", 2.0] == 5
+    assert told["mean_week_12", 0.0] == told["mean_week_12", None] == 300
+    assert told["mean_week_12_observed", None] == 295
+    assert told["tipping_not_clear", None] == 5

@@ -44,8 +44,6 @@ def test_courses_are_apart_by_when_care_ended() -> None:
 
     # Two weeks together: the first two values of an episode are one mean.
     assert pattern(rows, "completed") == [(0, 1, 7), (2, 1, 4)]
-    assert pattern(rows, "left_stage_2") == [(0, 1, 6), (2, 1, 4)]
-    assert pattern(rows, "left_stage_1") == [(0, 1, 9)]
     assert pattern(rows, "in_care") == [(0, 1, 3)]
     assert pattern(rows, "left_quarter_1") == [(0, 1, 9)]
     assert pattern(rows, "left_quarter_4") == [(0, 1, 6), (2, 1, 4)]
@@ -115,4 +113,4 @@ def test_what_the_line_hides_passes_the_release_gate(episodes: int) -> None:
     assert released["measure_bounds"].rows.height == (episodes > 0)
     if episodes == 40:
         assert released["measure_bounds"].rows["at_best"].to_list() == [40]
-        assert released["dropout_patterns"].rows["mean"].to_list() == [7.0, 0.0] * 2
+        assert released["dropout_patterns"].rows["mean"].to_list() == [7.0, 0.0]

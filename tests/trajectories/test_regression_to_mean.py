@@ -58,6 +58,9 @@ def test_people_who_do_not_change_are_seen_to_fall_back() -> None:
     assert expected.value == pytest.approx(known, abs=0.02)
     assert observed.low < expected.value < observed.high
     assert rows["observed_change_others", None].value > 0
+    # What is about a part is counted by that part.
+    worst, others = observed.patients, rows["observed_change_others", None].patients
+    assert (worst, others) == pytest.approx((20_000 / 3, 40_000 / 3), abs=2)
 
 
 def test_what_is_expected_of_a_distance_is_the_share_that_is_noise() -> None:

@@ -177,3 +177,20 @@ def test_a_hidden_ending_cannot_be_subtracted_from_the_network() -> None:
     moved = rows.filter(reason="moved").select("unit_name", "episodes").rows()
     assert moved == [("network", 25), ("a", None), ("b", None)]
     assert of(rows, "b", reason="lost")["episodes"] == 60
+
+
+def test_a_hidden_exit_does_not_come_back_from_the_funnel() -> None:
+    spells = spells_of(*[(7, True)] * 58, *[(14, False)] * 3)
+    _, exits = stage_times(spells, PROTOCOL)
+    funnel = exits.select(
+        "unit_kind",
+        "unit_name",
+        "stage",
+        episodes_worked="episodes",
+        episodes_completed="exited",
+        patients_worked="patients",
+    )
+    released = release_tables({"stage_exits": exits, "stage_funnel": funnel}, PROTOCOL.disclosure)
+    assert of(released["stage_exits"].rows)["not_exited"] is None
+    assert of(released["stage_exits"].rows)["exited"] is None
+    assert of(released["stage_funnel"].rows)["episodes_completed"] is None
