@@ -1,8 +1,9 @@
 """Where a domain was measured, and how many of its values lie at the ends of its scale."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from analysis.contracts.release import SUPPRESSED
 from analysis.figures import style, words
 from analysis.figures.chart import Chart, LegendEntry, Twin, twin
 from analysis.figures.diagnostics import HeatCell, HeatMap
@@ -12,6 +13,7 @@ from analysis.figures.predicted import why_no_line
 from analysis.figures.words import Row, shows
 
 FRAME: Final = Frame(panel_height=120, below=48)
+SMALLEST_TOP: Final = 5.0
 # Shares of sessions at which a domain was not measured, from which a cell is one step darker.
 SHADES: Final = (0.05, 0.2, 0.4, 0.6, 0.8)
 
@@ -90,9 +92,28 @@ def _panel(domain: str, rows: Sequence[Row]) -> Panel:
             tickangle=0,
             tickfont={"size": 10, "color": style.colour("soft-ink")},
         ),
-        yaxis=style.axis(ticksuffix="%", rangemode="tozero", nticks=5),
-        notes=() if any(bar["x"] for bar in bars) else [why_no_line(rows)],
+        yaxis=style.axis(range=[0, _top(bars)], ticksuffix="%", nticks=4),
+        notes=_hidden(rows) if any(bar["x"] for bar in bars) else [why_no_line(rows)],
     )
+
+
+def _top(bars: Sequence[Mapping[str, Any]]) -> float:
+    """Return where the scale ends: not so low that hardly any values would look like many."""
+    shares = [float(share) for bar in bars for share in bar["y"]]
+    return round(1.1 * max([SMALLEST_TOP, *shares]), 1)
+
+
+def _hidden(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the word for every bar that is hidden, where it would stand."""
+    font = {"size": style.TEXT_SIZE - 3, "color": style.colour("soft-ink")}
+    return [
+        style.label(
+            row["stage"] + end.place, 0, "hidden", textangle=-90, yanchor="bottom", font=font
+        )
+        for row in rows
+        for end in ENDS
+        if words.status(row, end.column) == SUPPRESSED
+    ]
 
 
 def _bars(rows: Sequence[Row], end: End) -> dict[str, Any]:

@@ -122,7 +122,10 @@ def _band(drawn: Sequence[Row]) -> list[dict[str, Any]]:
     high = style.line(weeks, [row["high"] for row in ordered], "own", width=0)
     low = style.line(weeks, [row["low"] for row in ordered], "own", width=0)
     low |= {"fill": "tonexty", "fillcolor": style.colour("own-soft")}
-    course = style.line(weeks, [row["value"] for row in ordered], "own")
+    # Straight within a stage by the model: drawn through its knots, not through rounded points.
+    knots = [ordered[0], *(row for *_, row in _knots(ordered))]
+    at = [round(row["week"], 2) for row in knots]
+    course = style.line(at, [row["value"] for row in knots], "own")
     course |= {"hoverinfo": "all", "hovertemplate": "week %{x:.1f}: %{y}<extra></extra>"}
     return [high, low, course]
 

@@ -144,15 +144,15 @@ def _course_panel(name: str, rows: Sequence[Row]) -> Panel:
     observed = _course(rows, "observed")
     published = _course(rows, "untreated")
     traces = [*_band(published, "other", "dash"), *_band(observed, "own", "solid")]
-    ticks = _ticks(observed, published)
+    weeks = sorted({round(row["parameter"], 1) for row in [*observed, *published]})
     return Panel(
-        title=f"{COHORTS[name]}, points (lower is better)",
+        title=f"{COHORTS[name]}, points",
         traces=traces,
         xaxis=style.axis(
-            tickvals=[round(row["parameter"], 1) for row in ticks],
-            ticktext=[_tick(row) for row in ticks],
+            title=style.axis_title(_numbers(observed)),
+            tickvals=weeks,
+            ticktext=[f"{week:.0f}" for week in weeks],
             tickangle=0,
-            tickfont={"size": 10, "color": style.colour("soft-ink")},
             showgrid=False,
             zeroline=False,
             range=[-2, 55],
@@ -167,20 +167,9 @@ def _course(rows: Sequence[Row], kind: str) -> list[Row]:
     return sorted(own, key=lambda row: float(row["parameter"]))
 
 
-def _ticks(observed: Sequence[Row], published: Sequence[Row]) -> list[Row]:
-    """Return the weeks that are told under the axis, far enough apart to be read."""
-    kept: list[Row] = []
-    for row in observed or published:
-        if not kept or row["parameter"] - kept[-1]["parameter"] >= 9:
-            kept.append(row)
-    return kept
-
-
-def _tick(row: Row) -> str:
-    week = f"{row['parameter']:.0f} wk"
-    if not row["measure"].startswith("observed"):
-        return week
-    return f"{week}<br>n {words.cell(row, 'patients').text}"
+def _numbers(observed: Sequence[Row]) -> str:
+    told = ", ".join(words.cell(row, "patients").text for row in observed)
+    return f"weeks; n observed: {told}" if told else "weeks; n observed: none"
 
 
 def _band(course: Sequence[Row], role: str, dash: str) -> list[dict[str, Any]]:

@@ -251,6 +251,14 @@ def test_values_at_the_ends_are_told_with_the_number_of_values() -> None:
     assert spec(chart)["layout"]["xaxis"]["ticktext"][0] == "1<br>n 200"
 
 
+def test_a_hidden_share_at_an_end_is_told_where_its_bar_would_stand() -> None:
+    row = {"domain": "pain", "stage": 1, "patients": 90, "values_count": 200}
+    ends = {"at_worst": 4, "at_best": 60, "share_at_worst": 0.02, "share_at_best": 0.3}
+    chart = bounds_chart(released("measure_bounds", row | ends))
+    (hidden,) = [n for n in spec(chart)["layout"]["annotations"] if n["text"] == "hidden"]
+    assert hidden["x"] == 0.8
+
+
 def test_the_map_of_missing_values_is_darker_where_more_is_missing() -> None:
     def cell(domain: str, sessions: int, measured: int) -> dict[str, Any]:
         share = {"share_measured": measured / sessions}
