@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import validation
+from benchmarks import trajectory_coverage, validation
 from benchmarks.kept_coverage import COVERAGE_FILE, coverage_table, read_kept, sealing_table
 from benchmarks.public import FIELDS, Golden, MissingDataError, Row
 from benchmarks.public.doubt import CASES as DOUBT
@@ -84,5 +84,6 @@ def test_the_page_in_docs_holds_the_studies_that_are_kept_and_every_field() -> N
     studies = read_kept(COVERAGE_FILE)
     assert coverage_table(studies) in text
     assert sealing_table(studies) in text
+    assert trajectory_coverage.coverage_table(trajectory_coverage.read_kept()) in text
     for field in FIELDS:
         assert f"### {field}\n" in text
