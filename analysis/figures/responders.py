@@ -23,7 +23,7 @@ GROUPS: Final = (
     Group("not_improved", "did not", "muted", "", "end"),
     Group("unmeasured", "no last measure", "faint", "/", "none"),
 )
-ROW_HEIGHT: Final = 62
+ROW_HEIGHT: Final = 68
 # Where in the room of a row its two bars lie, and how thick they are.
 WORSE_PLACE: Final = 0.33
 THICK, THIN = 0.46, 0.14

@@ -12,7 +12,7 @@ FRAME: Final = Frame(
     columns=5, narrow_columns=2, panel_height=170, below=46, gap=0.05, narrow_gap=0.17
 )
 # Numbers under a panel's axis stand at least so far apart, of its whole width.
-CLOSEST: Final = 0.36
+CLOSEST: Final = 0.45
 TWIN_WEEKS: Final = (4, 12, 26)
 STEP: Final = {"shape": "hv"}
 
