@@ -15,6 +15,7 @@ from analysis.trajectories.marginal import fit_marginal
 from analysis.trajectories.models import DomainModel, Gap, Subject, fit_domain
 from analysis.trajectories.predicted import course_rows
 from analysis.trajectories.products import lines_of
+from analysis.trajectories.search import Start
 from analysis.trajectories.terms import term_rows, unit_of
 
 MARGINAL: Final = "marginal"
@@ -56,7 +57,7 @@ def course_models(
     level = protocol.bootstrap.interval_level
     for name, domain in protocol.domains.items():
         own = lines_of(domain_products.filter(pl.col("domain") == name), baseline)
-        model = _fit_into(found, own, Subject(name), domain, level)
+        model = _fit_into(found, own, Subject(name), domain, level=level)
         if model is None:
             continue
         rows, gaps = clinic_rows(model, own, domain, level)
@@ -66,8 +67,9 @@ def course_models(
             found.terms.extend(marginal_rows(model, domain, level))
         except NotEstimableError as fault:
             found.gaps.append(Gap(Subject(name, MARGINAL), None, str(fault)))
+        near = model.start()
         for subject, part in _parts(found, own, name):
-            _fit_into(found, part, subject, domain, level)
+            _fit_into(found, part, subject, domain, level=level, near=near)
     return CourseModels(
         _framed("trajectory_models", found.terms),
         _framed("trajectory_gaps", [gap.row() for gap in found.gaps]),
@@ -77,10 +79,16 @@ def course_models(
 
 
 def _fit_into(
-    found: _Found, lines: pl.DataFrame, subject: Subject, domain: Domain, level: float
+    found: _Found,
+    lines: pl.DataFrame,
+    subject: Subject,
+    domain: Domain,
+    *,
+    level: float,
+    near: Start | None = None,
 ) -> DomainModel | None:
     try:
-        model = fit_domain(lines, subject)
+        model = fit_domain(lines, subject, near)
     except NotEstimableError as fault:
         found.gaps.append(Gap(subject, None, str(fault)))
         return None

@@ -19,7 +19,9 @@ from analysis.trajectories.reml import (
     NotEstimableError,
     fit_mixed_model,
     independent_terms,
+    start_near,
 )
+from analysis.trajectories.search import Start
 
 POPULATION: Final = "population"
 # Fewer people than these cannot tell a slope, or how slopes differ, from chance.
@@ -77,8 +79,12 @@ class DomainModel:
         """Return the fixed terms that each random term combines, (terms, random terms)."""
         return _random_terms(len(self.terms), self.has_random_slope)
 
+    def start(self) -> Start | None:
+        """Return where the models of its parts may begin their search."""
+        return start_near(self.sums, self.random_terms, self.fit)
 
-def fit_domain(lines: pl.DataFrame, subject: Subject) -> DomainModel:
+
+def fit_domain(lines: pl.DataFrame, subject: Subject, near: Start | None = None) -> DomainModel:
     """Fit a value's course with a slope for each stage, by REML.
 
     The value is linear in the weeks spent in each stage so far, so its line bends where the
@@ -86,7 +92,8 @@ def fit_domain(lines: pl.DataFrame, subject: Subject) -> DomainModel:
     a slope over all weeks of its own: two episodes of a patient may be years and regions apart,
     and values that were read in another way stand on another level. That they are one person's is
     left to the errors, which are robust with patients as clusters. Clinics have levels of their
-    own where there are enough of them. `lines` are those of one domain, as `lines_of` returns
+    own where there are enough of them. `near` is the start that a model of more people gives.
+    `lines` are those of one domain, as `lines_of` returns
     them. Raises `NotEstimableError` when the domain cannot be modelled.
     """
     if lines.is_empty():
@@ -101,7 +108,7 @@ def fit_domain(lines: pl.DataFrame, subject: Subject) -> DomainModel:
         sums = sums.without_outer()
         gaps.append(Gap(subject, SPREAD_OF_CLINICS, _why_without_clinics(clinics)))
     has_slope = patients_with(VALUES_FOR_A_SLOPE, lines) >= SMALLEST_PATIENTS
-    model = _fitted(subject, sums, patients_told(lines), has_slope)
+    model = _fitted(subject, sums, patients_told(lines), has_slope, near)
     return replace(model, gaps=(*model.gaps, *gaps))
 
 
@@ -117,7 +124,9 @@ def _why_without_clinics(clinics: int) -> str:
     return f"fewer than {SMALLEST_CLINICS} clinics measured this domain"
 
 
-def _fitted(subject: Subject, sums: GroupSums, told: list[int], has_slope: bool) -> DomainModel:
+def _fitted(
+    subject: Subject, sums: GroupSums, told: list[int], has_slope: bool, near: Start | None
+) -> DomainModel:
     kept, independent = estimable_terms(sums, told)
     if len(kept) == 1:
         raise NotEstimableError("hardly anybody was measured twice while working a stage")
@@ -133,7 +142,7 @@ def _fitted(subject: Subject, sums: GroupSums, told: list[int], has_slope: bool)
         term_patients=tuple(told[term] for term in kept),
         has_random_slope=has_slope,
         sums=chosen,
-        fit=fit_mixed_model(chosen, _random_terms(len(kept), has_slope)),
+        fit=fit_mixed_model(chosen, _random_terms(len(kept), has_slope), near=near),
         gaps=gaps,
     )
 

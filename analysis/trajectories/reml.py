@@ -20,7 +20,7 @@ from analysis.trajectories.likelihood import (
     scaled_problem,
 )
 from analysis.trajectories.sandwich import robust_covariance
-from analysis.trajectories.search import SMALLEST_ROOT, best_theta
+from analysis.trajectories.search import SMALLEST_ROOT, Start, best_theta, start_of
 
 __all__ = [
     "FloatArray",
@@ -31,6 +31,7 @@ __all__ = [
     "fit_mixed_model",
     "group_sums",
     "independent_terms",
+    "start_near",
 ]
 
 
@@ -65,17 +66,28 @@ class MixedFit:
 
 
 def fit_mixed_model(
-    sums: GroupSums, random_terms: FloatArray, *, restricted: bool = True
+    sums: GroupSums,
+    random_terms: FloatArray,
+    *,
+    restricted: bool = True,
+    near: Start | None = None,
 ) -> MixedFit:
     """Fit the model by (restricted) maximum likelihood.
 
     `random_terms` is C with shape (terms, random terms): Z = X C. Where the groups lie in outer
     groups, those have random levels, and the first term and first random term must be the
-    intercept. Raises `NotEstimableError` when values leave nothing to estimate the residual
+    intercept. `near` is the start that the fit of similar groups gives; it saves time and changes
+    nothing else. Raises `NotEstimableError` when values leave nothing to estimate the residual
     variance from.
     """
     problem = scaled_problem(sums, random_terms, restricted=restricted)
-    return _in_units(problem, sums, best_theta(problem, sums, random_terms))
+    return _in_units(problem, sums, best_theta(problem, sums, random_terms, near))
+
+
+def start_near(sums: GroupSums, random_terms: FloatArray, fit: MixedFit) -> Start | None:
+    """Return the start that this fit gives to those of similar groups, if it can give any."""
+    ratio = fit.random_covariance / fit.residual_variance
+    return start_of(sums, random_terms, ratio, fit.outer_variance / fit.residual_variance)
 
 
 def _in_units(problem: Problem, sums: GroupSums, theta: FloatArray) -> MixedFit:

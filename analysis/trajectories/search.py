@@ -5,6 +5,7 @@ many groups the same is done first on a part of them, and the whole needs a few 
 the part's curvature.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from analysis.trajectories.cross_products import (
     NotEstimableError,
     symmetric,
 )
-from analysis.trajectories.likelihood import Problem, profile, scaled_problem
+from analysis.trajectories.likelihood import Problem, Profile, profile, scaled_problem
 
 # Random terms this many times as large as the residual leave no residual that could be told from 0.
 LARGEST_THETA: Final = 1e4
@@ -29,24 +30,79 @@ SMALLEST_GAIN: Final = 1e-10
 MANY_GROUPS: Final = 24_000
 PART: Final = 6_000
 MOST_STEPS: Final = 12
+MOST_HALVINGS: Final = 4
 SMALLEST_ROOT: Final = 1e-4
+SMALLEST_START: Final = 0.05
 DIFFERENCE: Final = 1e-5
 
 
-def best_theta(problem: Problem, sums: GroupSums, random_terms: FloatArray) -> FloatArray:
-    """Return theta where no change of the variances raises the likelihood."""
-    if sums.groups < MANY_GROUPS:
-        return _polished(problem, _searched(problem, _start(problem)))
-    part = scaled_problem(
-        sums.some(slice(None, None, sums.groups // PART)),
-        random_terms,
-        restricted=problem.restricted,
-    )
-    if part.outer_groups != problem.outer_groups:
-        return _polished(problem, _searched(problem, _start(problem)))
-    theta = _carried_over(part, problem, _polished(part, _searched(part, _start(part))))
-    near = _stepped(problem, theta, part)
-    return near if near is not None else _polished(problem, _searched(problem, theta))
+@dataclass(frozen=True)
+class Start:
+    """Where another search ended, in the units of the values, to begin one of similar groups.
+
+    theta : (entries,), of L, and of the outer groups' root where there are some.
+    curvature : the deviance's second derivatives there, (entries, entries), per value.
+    """
+
+    theta: FloatArray
+    curvature: FloatArray
+
+
+def best_theta(
+    problem: Problem, sums: GroupSums, random_terms: FloatArray, near: Start | None = None
+) -> FloatArray:
+    """Return theta where no change of the variances raises the likelihood.
+
+    `near` is where the search of similar groups ended; from there it takes a few steps only.
+    """
+    if near is None and sums.groups >= MANY_GROUPS:
+        some = sums.some(slice(None, None, sums.groups // PART))
+        part = scaled_problem(some, random_terms, restricted=problem.restricted)
+        if part.outer_groups == problem.outer_groups:
+            near = start_from(part, _polished(part, _searched(part, _start(part))))
+    if near is not None and near.theta.size == problem.is_diagonal().size:
+        start = near.theta * _scale(problem)
+        found = _stepped(problem, start, near)
+        if found is not None:
+            return found
+        start[problem.is_diagonal()] = np.maximum(start[problem.is_diagonal()], SMALLEST_START)
+        return _polished(problem, _searched(problem, start))
+    return _polished(problem, _searched(problem, _start(problem)))
+
+
+def start_from(problem: Problem, theta: FloatArray) -> Start:
+    """Return the start that the end of a problem's search gives to others."""
+    scale = _scale(problem)
+    curvature = _curvature(problem, theta) * np.outer(scale, scale) / problem.values
+    return Start(theta / scale, curvature)
+
+
+def start_of(
+    sums: GroupSums,
+    random_terms: FloatArray,
+    random_ratio: FloatArray,
+    outer_ratio: float,
+    *,
+    restricted: bool = True,
+) -> Start | None:
+    """Return the start that a fit gives to others; None where a random term has no variance.
+
+    The variances are relative to the residual one; the curvature is that of a part.
+    """
+    some = sums.some(slice(None, None, max(sums.groups // PART, 1)))
+    part = scaled_problem(some, random_terms, restricted=restricted)
+    roots = np.linalg.eigvalsh(random_ratio)
+    if roots[0] <= SMALLEST_ROOT**2:
+        return None
+    entries = np.linalg.cholesky(random_ratio)[np.tril_indices(part.random_terms)]
+    outer = [np.sqrt(outer_ratio)] if part.outer_groups else []
+    return start_from(part, np.concatenate([entries, outer]) * _scale(part))
+
+
+def _scale(problem: Problem) -> FloatArray:
+    """Return what theta's entries are times in the problem, compared with the values' units."""
+    entries = problem.random_scale[np.tril_indices(problem.random_terms)[0]]
+    return np.concatenate([entries, np.ones(1 if problem.outer_groups else 0)])
 
 
 def _start(problem: Problem) -> FloatArray:
@@ -54,42 +110,61 @@ def _start(problem: Problem) -> FloatArray:
     return np.concatenate([entries, np.full(1 if problem.outer_groups else 0, 0.1)])
 
 
-def _carried_over(one: Problem, other: Problem, theta: FloatArray) -> FloatArray:
-    """Return the theta of `other` that means the same variances as `theta` in `one`."""
-    factor = one.factor(theta) * (other.random_scale / one.random_scale)[:, None]
-    entries = factor[np.tril_indices(one.random_terms)]
-    return np.concatenate([entries, theta[entries.size :]])
+def _stepped(problem: Problem, theta: FloatArray, near: Start) -> FloatArray | None:
+    """Return theta after steps with another search's curvature, None where they do not lead down.
 
-
-def _stepped(problem: Problem, theta: FloatArray, part: Problem) -> FloatArray | None:
-    """Return theta after steps with the part's curvature, or None where they do not lead down.
-
-    The curvature is corrected by what every step shows (BFGS). The outer groups are as many in the
-    part as in the whole, so their curvature is taken from the whole.
+    The curvature is corrected by what every step shows (BFGS). That of the outer groups goes with
+    their number, not with that of the values, so it is taken from the problem.
     """
-    if np.any(theta[problem.is_diagonal()] < SMALLEST_ROOT):
+    free = np.flatnonzero(~problem.is_diagonal() | (theta > SMALLEST_ROOT))
+    if free.size < theta.size - (1 if problem.outer_groups else 0):
         return None
-    here = profile(problem, theta)
-    curvature = _curvature(part, _carried_over(problem, part, theta))
-    curvature *= problem.values / part.values
+    here, scale = profile(problem, theta), _scale(problem)
+    curvature = near.curvature / np.outer(scale, scale) * problem.values
     if problem.outer_groups:
         ahead = profile(problem, _moved(theta, theta.size - 1)).gradient
         curvature[-1] = curvature[:, -1] = (ahead - here.gradient) / DIFFERENCE
+    curvature = curvature[np.ix_(free, free)]
     for _ in range(MOST_STEPS):
         if np.linalg.eigvalsh(curvature)[0] <= 0:
             return None
-        step = -np.linalg.solve(curvature, here.gradient)
-        if -(step @ here.gradient) < SMALLEST_GAIN:
-            return theta
-        there = profile(problem, theta + step)
-        if there.deviance > here.deviance + SMALLEST_GAIN:
+        step = np.asarray(-np.linalg.solve(curvature, here.gradient[free]), dtype=np.float64)
+        if -(step @ here.gradient[free]) < SMALLEST_GAIN:
+            return theta if _is_widest(problem, here, free) else None
+        taken = _descending(problem, theta, here, free, step)
+        if taken is None:
             return None
-        change, pushed = there.gradient - here.gradient, curvature @ step
+        moved, there = taken
+        step = (moved - theta)[free]
+        change, pushed = (there.gradient - here.gradient)[free], curvature @ step
         if change @ step > 0:
             curvature += np.outer(change, change) / (change @ step)
             curvature -= np.outer(pushed, pushed) / (step @ pushed)
-        theta, here = theta + step, there
+        theta, here = moved, there
     return None
+
+
+def _descending(
+    problem: Problem,
+    theta: FloatArray,
+    here: Profile,
+    free: npt.NDArray[np.intp],
+    step: FloatArray,
+) -> tuple[FloatArray, Profile] | None:
+    """Return theta and profile after the step, or a half of it that leads down; None without."""
+    for part in 0.5 ** np.arange(MOST_HALVINGS):
+        moved = theta.copy()
+        moved[free] += part * step
+        if np.all(moved[problem.is_diagonal()] >= 0):
+            there = profile(problem, moved)
+            if there.deviance <= here.deviance + SMALLEST_GAIN:
+                return moved, there
+    return None
+
+
+def _is_widest(problem: Problem, here: Profile, free: npt.NDArray[np.intp]) -> bool:
+    """Return whether outer groups that do not differ here would not be likelier to differ."""
+    return free.size == problem.is_diagonal().size or here.outer_slope >= 0
 
 
 def _searched(problem: Problem, start: FloatArray) -> FloatArray:

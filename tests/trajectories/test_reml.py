@@ -13,6 +13,7 @@ from analysis.trajectories.reml import (
     fit_mixed_model,
     group_sums,
     independent_terms,
+    start_near,
 )
 
 
@@ -170,6 +171,19 @@ def test_very_many_groups_are_fitted_from_a_part_first(monkeypatch: pytest.Monke
     np.testing.assert_allclose(stepped.random_covariance, whole.random_covariance, rtol=1e-5)
     assert stepped.outer_variance == pytest.approx(whole.outer_variance, rel=1e-5)
     assert stepped.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_start_from_similar_groups_changes_nothing_but_the_way(seed: int) -> None:
+    whole = group_sums(*drawn_clinics(seed=5, clinics=20))
+    near = start_near(whole, LEVEL_AND_SLOPE, fit_mixed_model(whole, LEVEL_AND_SLOPE))
+    assert near is not None
+    others = group_sums(*drawn_clinics(seed=seed))
+    cold = fit_mixed_model(others, LEVEL_AND_SLOPE)
+    warm = fit_mixed_model(others, LEVEL_AND_SLOPE, near=near)
+    np.testing.assert_allclose(warm.coefficients, cold.coefficients, rtol=1e-6)
+    np.testing.assert_allclose(warm.robust_covariance, cold.robust_covariance, rtol=1e-4)
+    assert warm.log_likelihood == pytest.approx(cold.log_likelihood, abs=1e-8)
 
 
 def test_no_other_variance_is_more_likely() -> None:
