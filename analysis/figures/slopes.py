@@ -58,7 +58,9 @@ def slope_chart(domain: str, rows: Sequence[Row]) -> Chart:
         title=f"{words.domain_name(domain)}: change per week by stage",
         note=(
             f"In {weekly(unit)}, with 95% intervals; {direction} is better. The same stages by "
-            "each model: where the marks part, the population's line rests on its assumptions. n: "
+            "each model: where the marks part, the population's line rests on its assumptions. "
+            "Weighted slopes and those that allow for floor and ceiling are least squares; what "
+            "they would be without is in the last table of the section on what the line hides. n: "
             f"patients that tell about the stage. {words.DESCRIPTIVE}"
         ),
         twin=_slope_twin(kept),
