@@ -7,6 +7,7 @@
 --          stay below 2 to the power of 53, hence exact in DOUBLE and the same on every run; those
 --          of squared values are larger and are added as decimals.
 -- Grain:   one row for each episode, domain and line (values read in one way) with a value
+-- Kind:    view
 -- Reads:   marts.domain_exposure
 -- Source:  sufficient statistics of the linear mixed model
 WITH whole_numbers AS (
