@@ -8,7 +8,16 @@ from pathlib import Path
 
 from benchmarks.measuring import as_markdown
 
-BENCHMARKS = ("ingestion", "concepts", "run", "cox", "logistic", "emulation", "courses")
+BENCHMARKS = (
+    "ingestion",
+    "concepts",
+    "run",
+    "cox",
+    "logistic",
+    "emulation",
+    "courses",
+    "trajectories",
+)
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
