@@ -4,6 +4,7 @@
 --          exit is recorded for the session's own stage, which that session works: no exit can
 --          come before its stage was worked, and a stage that was never worked has no row.
 -- Grain:   one row for each episode of the study population and stage worked
+-- Kind:    view
 -- Reads:   concepts.session_progress, concepts.study_population
 -- Source:  study definitions, "Adherence, session by session"
 WITH days AS (
