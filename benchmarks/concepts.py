@@ -3,10 +3,10 @@
 The floor counts the delivered sessions by episode_id and stage into a table of the same file; how
 it would be by integer key is in the details. First violation and one domain's trajectories are
 queries on what the build makes once for all orders and domains; the last ratio is the whole build
-from the records, every concept and every mart that is a table. Adherence, outcomes, contacts and
-the decision points of the other strategies are views, which the analysis reads once. CPU seconds of
-two threads; of the scan, the queries and every table the quickest of a few, as a machine that does
-other work only adds time.
+from the records, every concept and every mart that is a table. Adherence, outcomes, contacts,
+decision points, spells of stages and the cross-products of courses are views, which the analysis
+reads once. CPU seconds of two threads; of the scan, the queries and every table the quickest of a
+few, as a machine that does other work only adds time.
 """
 
 import argparse

@@ -5,6 +5,7 @@
 --          earlier sessions worked it, as their stage or as a further one (twelve bits of
 --          earlier_visits for each stage).
 -- Grain:   one row for each order, episode of the study population and such session
+-- Kind:    view
 -- Reads:   concepts.session_progress, concepts.stage_sets, concepts.stages_due,
 --          concepts.first_violations, concepts.study_population, protocol.orders
 -- Source:  study definitions, "Effect: the target trial"
