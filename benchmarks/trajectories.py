@@ -11,10 +11,9 @@ from analysis.contracts.protocol import load_protocol
 from analysis.simulation import simulate_registry
 from analysis.trajectories import TrajectoryTables, analyse_trajectories
 from benchmarks.measuring import Mark, as_markdown, cost_of
-from pipelines.warehouse.build import BUILT_SCHEMAS, SqlTable, build_table, ordered_sql_files
+from pipelines.warehouse.build import SqlTable, build_table, ordered_sql_files, prepare_schemas
 from pipelines.warehouse.connection import Connection, connect, read_frame, write_frame
 from pipelines.warehouse.core_tables import core_tables, no_rejections
-from pipelines.warehouse.protocol_tables import protocol_tables
 
 # About 10.8 attended sessions of an episode.
 EPISODES = 93_000
@@ -53,10 +52,7 @@ def make(registry: Connection, episodes: int) -> None:
 def analyse(registry: Connection) -> None:
     """Build what the trajectories read, and compute all of their results."""
     protocol = load_protocol()
-    for name, rows in protocol_tables(protocol).items():
-        write_frame(registry, f"protocol.{name}", rows)
-    for schema in BUILT_SCHEMAS:
-        registry.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    prepare_schemas(registry, protocol)
     marts = [f"marts.{name}" for name in TrajectoryTables.__dataclass_fields__]
     for table in needed(marts):
         build_table(registry, table)

@@ -57,7 +57,8 @@ class Limits:
 def log_ratio_scores(observed: npt.ArrayLike, expected: npt.ArrayLike) -> Scores:
     """Return the scores of ratios observed / expected on the log scale, the target being 1.
 
-    A unit without any observed case has the score of minus infinity.
+    A unit without any observed case has the score of minus infinity, which `left_out` can leave
+    out and `drawn_in` cannot draw in.
     """
     cases, chance = np.asarray(observed, np.float64), np.asarray(expected, np.float64)
     errors = 1.0 / np.sqrt(chance)

@@ -92,9 +92,9 @@ def fit_domain(lines: pl.DataFrame, subject: Subject, near: Start | None = None)
     a slope over all weeks of its own: two episodes of a patient may be years and regions apart,
     and values that were read in another way stand on another level. That they are one person's is
     left to the errors, which are robust with patients as clusters. Clinics have levels of their
-    own where there are enough of them. `near` is the start that a model of more people gives.
-    `lines` are those of one domain, as `lines_of` returns
-    them. Raises `NotEstimableError` when the domain cannot be modelled.
+    own where there are enough of them. `lines` are those of one domain, as `lines_of` returns them;
+    `near` is the start that a model of more people gives. Raises `NotEstimableError` when the
+    domain cannot be modelled.
     """
     if lines.is_empty():
         raise NotEstimableError("nobody was measured")

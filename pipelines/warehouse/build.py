@@ -111,14 +111,19 @@ def build_tables(
     connection: Connection, protocol: Protocol, progress: Callable[[str], None] = ignore
 ) -> None:
     """Build every table of `sql/` on a connection that holds core.* and quarantine.rejections."""
+    prepare_schemas(connection, protocol)
+    for table in ordered_sql_files():
+        progress(f"Building {table.name}")
+        build_table(connection, table)
+
+
+def prepare_schemas(connection: Connection, protocol: Protocol) -> None:
+    """Write the tables of the protocol, and make the schemas that are built from SQL files."""
     for name, rows in protocol_tables(protocol).items():
         write_frame(connection, f"protocol.{name}", rows)
     for schema in BUILT_SCHEMAS:
         with translated_errors():
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    for table in ordered_sql_files():
-        progress(f"Building {table.name}")
-        build_table(connection, table)
 
 
 def build_table(connection: Connection, table: SqlTable) -> None:

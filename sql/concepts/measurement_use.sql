@@ -21,11 +21,21 @@ WITH beside_other_side AS (
     WINDOW
         in_order AS (
             PARTITION BY episode_key, instrument, fault
-            ORDER BY day, CASE WHEN is_of_other_side THEN 0 ELSE 1 END, side, timing
+            ORDER BY
+                day,
+                CASE WHEN is_of_other_side THEN 0 ELSE 1 END,
+                side,
+                reading,
+                timing
         ),
         so_far AS (
             PARTITION BY episode_key, instrument, fault
-            ORDER BY day, CASE WHEN is_of_other_side THEN 0 ELSE 1 END, side, timing
+            ORDER BY
+                day,
+                CASE WHEN is_of_other_side THEN 0 ELSE 1 END,
+                side,
+                reading,
+                timing
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
 ),
