@@ -60,6 +60,19 @@ FOLLOW_UP_COVARIATES: Final = (
     "contact_kind",
     "day",
 )
+# What is known before treatment begins; nothing that care itself may have changed.
+CASE_MIX_COVARIATES: Final = (
+    "pain",
+    "prior_episodes",
+    "chronicity",
+    "comorbidity_count",
+    "work_load",
+    "age_band",
+    "sex",
+    "region",
+    "condition",
+)
+SMALLEST_UNIT_FLOOR: Final = 20
 INTERVAL_METHODS: Final = ("bootstrap", "influence", "both")
 INTERVAL_CLUSTERS: Final = ("patient", "clinic")
 MISSING_METHODS: Final = ("indicator", "imputation")
@@ -261,6 +274,32 @@ class Disclosure:
 
 
 @dataclass(frozen=True)
+class CaseMix:
+    """What expected outcomes of the quality review depend on: the state before treatment alone."""
+
+    covariates: tuple[str, ...] = _entry(SomeOf(OneOf(CASE_MIX_COVARIATES)))
+
+
+@dataclass(frozen=True)
+class Review:
+    """How the quality review charts and compares.
+
+    Limits are frozen on the first `baseline_points` complete points of a chart. A unit with fewer
+    than `smallest_episodes` is not charted, and one whose share of known status differs from the
+    others' by more than `largest_capture_difference` not compared. Cumulative sums look for
+    `cusum_odds_ratio` times the odds and give one false signal in `cusum_run_length` cases.
+    `therapists` opens a page about therapists.
+    """
+
+    baseline_points: int = _entry(Whole(8, 120))
+    smallest_episodes: int = _entry(Whole(SMALLEST_UNIT_FLOOR, 1000))
+    largest_capture_difference: float = _share()
+    cusum_odds_ratio: float = _entry(Number(1.1, 10))
+    cusum_run_length: int = _entry(Whole(100, 100_000))
+    therapists: bool = _entry(YesNo())
+
+
+@dataclass(frozen=True)
 class Tolerance:
     """Which share of rejected rows a run tolerates."""
 
@@ -291,6 +330,8 @@ class Protocol:
     trials: Trials
     sensitivity: Sensitivity
     gates: Gates
+    case_mix: CaseMix
+    review: Review
     disclosure: Disclosure
     tolerance: Tolerance
 
@@ -335,6 +376,8 @@ SECTIONS: Final[Mapping[str, type]] = {
     "trials": Trials,
     "sensitivity": Sensitivity,
     "gates": Gates,
+    "case_mix": CaseMix,
+    "review": Review,
     "disclosure": Disclosure,
     "tolerance": Tolerance,
 }

@@ -365,8 +365,11 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "reason": pl.String,
         "episodes_left": pl.Int64,
     },
-    # method is the kind of chart (p, p_prime, run, none); is_complete says whether the point's
-    # cohort could be followed long enough; patients is how many people the point is about.
+    # method is the kind of chart (p, p_prime, u, u_prime, xmr, g, t, run, none); unit is what value
+    # is measured in (share where null); is_complete says whether the point's cohort could be
+    # followed long enough; is_baseline whether centre and limits are made from it; patients is how
+    # many people the point is about. A period is a month (YYYY-MM), or a quarter (YYYY-Qn) where
+    # months are too small.
     "quality_points": {
         "chart": pl.String,
         "unit_kind": pl.String,
@@ -382,6 +385,96 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "method": pl.String,
         "is_complete": pl.Boolean,
         "patients": pl.Int64,
+        "unit": pl.String,
+        "is_baseline": pl.Boolean,
+    },
+    # A unit's outcome against what its patients' state before treatment lets expect: ratio is
+    # observed / expected with its exact interval, shrunken what is left of it once chance is
+    # allowed for, reliability the share of clinics' variance that is no chance. Limits are those
+    # of the funnel at 95 and 99.8 %; position is where the unit lies, null where not comparable.
+    "case_mix": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "outcome": pl.String,
+        "episodes": pl.Int64,
+        "patients": pl.Int64,
+        "observed": pl.Int64,
+        "expected": pl.Float64,
+        "ratio": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "shrunken": pl.Float64,
+        "reliability": pl.Float64,
+        "warning_low": pl.Float64,
+        "warning_high": pl.Float64,
+        "alarm_low": pl.Float64,
+        "alarm_high": pl.Float64,
+        "position": pl.String,
+        "method": pl.String,
+        "is_comparable": pl.Boolean,
+        "reason": pl.String,
+    },
+    # Risk-adjusted cumulative sums at the end of a period: worse and better are shares of the
+    # limit at which the sum signals; life_adjusted is expected less observed cases so far.
+    "risk_cusums": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "outcome": pl.String,
+        "period": pl.String,
+        "episodes": pl.Int64,
+        "patients": pl.Int64,
+        "observed": pl.Int64,
+        "worse": pl.Float64,
+        "better": pl.Float64,
+        "life_adjusted": pl.Float64,
+        "signal": pl.String,
+    },
+    # What a unit records, by what the tiers of data quality ask: T0 appointments only, T1 stages
+    # and pain, T2 dated exits with evidence, T3 scheduled follow-up.
+    "data_quality": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "tier": pl.Int16,
+        "requirement": pl.String,
+        "numerator": pl.Int64,
+        "denominator": pl.Int64,
+        "patients": pl.Int64,
+        "share": pl.Float64,
+        "needed": pl.Float64,
+        "is_met": pl.Boolean,
+    },
+    # How one part of a unit's patients fares; subgroup_kind is condition or region. improved is by
+    # the important change in pain.
+    "group_summaries": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "subgroup_kind": pl.String,
+        "subgroup": pl.String,
+        "patients": pl.Int64,
+        "episodes": pl.Int64,
+        "improved": pl.Int64,
+        "episodes_completed_all": pl.Int64,
+        "reinjuries": pl.Int64,
+        "status_known": pl.Int64,
+        "share_improved": pl.Float64,
+        "reinjury_risk": pl.Float64,
+        "reinjury_risk_low": pl.Float64,
+        "reinjury_risk_high": pl.Float64,
+    },
+    # Only where the protocol allows a page about therapists; the unit is the therapist's clinic.
+    "therapist_reviews": {
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "therapist": pl.String,
+        "indicator": pl.String,
+        "numerator": pl.Int64,
+        "denominator": pl.Int64,
+        "patients": pl.Int64,
+        "share": pl.Float64,
+        "center": pl.Float64,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "is_beyond": pl.Boolean,
     },
     "runs": {
         "run_id": pl.String,

@@ -421,7 +421,16 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         identifiers=("step", "reason"), counts=(Count("episodes_left"),), people="episodes_left"
     ),
     "quality_points": TableRule(
-        identifiers=("chart", *UNIT, "period", "signal", "method", "is_complete"),
+        identifiers=(
+            "chart",
+            *UNIT,
+            "period",
+            "signal",
+            "method",
+            "is_complete",
+            "unit",
+            "is_baseline",
+        ),
         counts=(
             Count("numerator", within="denominator"),
             Count("denominator"),
@@ -439,6 +448,95 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         ),
         people="patients",
         over_clinics=True,
+    ),
+    "case_mix": TableRule(
+        identifiers=(*UNIT, "outcome", "position", "method", "is_comparable"),
+        words=("reason",),
+        counts=(Count("episodes"), Count("patients"), Count("observed", within="episodes")),
+        statistics=(
+            Statistic("expected", "mean", ("patients", "episodes", "observed")),
+            Statistic("ratio", "effect", ("patients", "episodes", "observed")),
+            *_interval("low", "high", "effect", "patients", "episodes", "observed"),
+            Statistic("shrunken", "effect", ("patients", "episodes", "observed")),
+            Statistic("reliability", "score", ("patients", "episodes")),
+            *_interval("warning_low", "warning_high", "effect", "patients", "episodes"),
+            *_interval("alarm_low", "alarm_high", "effect", "patients", "episodes"),
+        ),
+        people="patients",
+        over_clinics=True,
+    ),
+    "risk_cusums": TableRule(
+        identifiers=(*UNIT, "outcome", "period", "signal"),
+        counts=(Count("episodes"), Count("patients"), Count("observed", within="episodes")),
+        statistics=(
+            Statistic("worse", "mean", ("patients", "episodes", "observed")),
+            Statistic("better", "mean", ("patients", "episodes", "observed")),
+            Statistic("life_adjusted", "mean", ("patients", "episodes", "observed")),
+        ),
+        people="patients",
+        over_clinics=True,
+    ),
+    "data_quality": TableRule(
+        identifiers=(*UNIT, "tier", "requirement", "needed", "is_met"),
+        counts=(
+            Count("numerator", within="denominator"),
+            Count("denominator"),
+            Count("patients"),
+        ),
+        statistics=(
+            Statistic(
+                "share",
+                "share",
+                ("denominator", "numerator", "patients"),
+                ratio_of=("numerator", "denominator"),
+            ),
+        ),
+        people="patients",
+        over_clinics=True,
+    ),
+    "group_summaries": TableRule(
+        identifiers=(*UNIT, "subgroup_kind", "subgroup"),
+        counts=(
+            Count("patients"),
+            Count("episodes"),
+            Count("improved", within="episodes"),
+            Count("episodes_completed_all", within="episodes"),
+            Count("reinjuries", within="episodes"),
+            Count("status_known", within="episodes"),
+        ),
+        statistics=(
+            Statistic(
+                "share_improved",
+                "share",
+                ("improved", "episodes"),
+                ratio_of=("improved", "episodes"),
+            ),
+            Statistic("reinjury_risk", "share", ("reinjuries", "episodes")),
+            *_interval(
+                "reinjury_risk_low", "reinjury_risk_high", "share", "reinjuries", "episodes"
+            ),
+        ),
+        people="patients",
+        over_clinics=True,
+    ),
+    "therapist_reviews": TableRule(
+        identifiers=(*UNIT, "therapist", "indicator", "is_beyond"),
+        counts=(
+            Count("numerator", within="denominator"),
+            Count("denominator"),
+            Count("patients"),
+        ),
+        statistics=(
+            Statistic(
+                "share",
+                "share",
+                ("denominator", "numerator", "patients"),
+                ratio_of=("numerator", "denominator"),
+            ),
+            Statistic("center", "share", ("denominator", "patients")),
+            *_interval("lower", "upper", "share", "denominator", "patients"),
+        ),
+        people="patients",
     ),
     "runs": TableRule(
         identifiers=(

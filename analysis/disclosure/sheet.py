@@ -14,6 +14,19 @@ from analysis.disclosure.rules import TABLE_RULES, TableRule
 
 Unit = tuple[str, str]
 NETWORK_KIND: Final = "network"
+# What names a row beside its unit: clinics add up to the network within each of these.
+ADDED_UP_WITHIN: Final = (
+    "domain",
+    "stage",
+    "change",
+    "chart",
+    "period",
+    "reason",
+    "outcome",
+    "requirement",
+    "subgroup_kind",
+    "subgroup",
+)
 # Counts that go by another name in another table: who completed a stage has met its exit.
 SAME_COUNTS: Final = {"episodes_completed": "exited"}
 
@@ -143,11 +156,7 @@ def _sums_over_clinics(sheet: Sheet) -> Iterator[Identity]:
 
 
 def _rows_of_networks(sheet: Sheet) -> Iterator[tuple[int, list[int]]]:
-    keys = [
-        name
-        for name in ("domain", "stage", "change", "chart", "period", "reason")
-        if name in sheet.rule.identifiers
-    ]
+    keys = [name for name in ADDED_UP_WITHIN if name in sheet.rule.identifiers]
     networks: dict[tuple[Any, ...], int] = {}
     clinics: dict[tuple[Any, ...], list[int]] = {}
     for row in range(sheet.height):
