@@ -5,6 +5,7 @@ it is. A number is there only when its status is `released`; a suppressed cell i
 mistaken for zero or for a value that nobody measured.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,3 +55,19 @@ class ReleaseFacts:
     smallest_count: int
     rounding_base: int
     is_synthetic: bool
+
+
+@dataclass(frozen=True)
+class FormerRelease:
+    """The release before this one, so that pages can say what changed since and why.
+
+    `tables` holds its released tables by name, `deliveries` how many deliveries it was made of,
+    `quarter` the calendar quarter of its data (YYYY-Qn; None when it held no record).
+    """
+
+    release_id: str
+    tables: Mapping[str, ReleasedTable]
+    code_version: str
+    protocol_hash: str
+    deliveries: int
+    quarter: str | None

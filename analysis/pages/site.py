@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Protocol
-from analysis.contracts.release import ReleasedTable, ReleaseFacts
+from analysis.contracts.release import FormerRelease, ReleasedTable, ReleaseFacts
 from analysis.figures.chart import Chart
 from analysis.figures.script import STYLE_HASHES, plotly_script
 from analysis.figures.style import COLOURS
@@ -31,7 +31,10 @@ POLICY: Final = (
 
 
 def render_site(
-    released: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol
+    released: Mapping[str, ReleasedTable],
+    facts: ReleaseFacts,
+    protocol: Protocol,
+    former: FormerRelease | None = None,  # noqa: ARG001 - the pages do not compare yet
 ) -> dict[str, bytes]:
     """Return every file of the site by its path.
 
