@@ -38,6 +38,15 @@ class Shelf:
         """Return the network's rows where they may stand beside a clinic."""
         return [] if self.why_alone else self.of_unit(table, "network")
 
+    def of_clinic(self, name: str) -> "Shelf":
+        """Return a shelf with one clinic's rows, and the network's where they may stand beside."""
+        tables = {
+            table: [*self.beside(table), *self.of_unit(table, "clinic", name)]
+            for table, rows in self.tables.items()
+            if rows and "unit_kind" in rows[0]
+        }
+        return Shelf(tables, self.why_alone)
+
     def clinics(self) -> list[str]:
         """Return the names of all clinics of any table, sorted."""
         tables = (

@@ -58,6 +58,21 @@ def render_site(
     return {path: text.encode() for path, text in pages.items()} | assets()
 
 
+def render_clinic(
+    released: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol, clinic: str
+) -> dict[str, bytes]:
+    """Return the files of one clinic's page alone, made from its own rows.
+
+    The network's rows are among them only where they may stand beside a clinic; other clinics'
+    rows never, and no link leads to a page that is not there.
+    """
+    _refuse_what_did_not_pass_the_gate(released)
+    shelf = fill(released).of_clinic(clinic)
+    shown = {"page": clinic_page(shelf, protocol, clinic)}
+    page = _page(_environment(), "clinic", facts, "", shown, is_alone=True)
+    return {"index.html": page.encode()} | assets()
+
+
 def _refuse_what_did_not_pass_the_gate(released: Mapping[str, object]) -> None:
     if not all(isinstance(table, ReleasedTable) for table in released.values()):
         raise ReleaseRefusedError("Pages are made only from tables that passed the release gate.")
@@ -90,9 +105,11 @@ def _page(
     facts: ReleaseFacts,
     root: str,
     shown: Mapping[str, Any],
+    *,
+    is_alone: bool = False,
 ) -> str:
     return environment.get_template(f"{template}.html.j2").render(
-        facts=facts, root=root, policy=POLICY, current=template, **shown
+        facts=facts, root=root, policy=POLICY, current=template, is_alone=is_alone, **shown
     )
 
 
