@@ -20,6 +20,8 @@ Precision = Literal[
     "quality",
     "center",
     "limit",
+    "standardised",
+    "cases",
 ]
 Bound = Literal["none", "low", "high"]
 
@@ -454,13 +456,13 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         words=("reason",),
         counts=(Count("episodes"), Count("patients"), Count("observed", within="episodes")),
         statistics=(
-            Statistic("expected", "mean", ("patients", "episodes", "observed")),
-            Statistic("ratio", "effect", ("patients", "episodes", "observed")),
-            *_interval("low", "high", "effect", "patients", "episodes", "observed"),
-            Statistic("shrunken", "effect", ("patients", "episodes", "observed")),
+            Statistic("expected", "standardised", ("patients", "episodes", "observed")),
+            Statistic("ratio", "standardised", ("patients", "episodes", "observed")),
+            *_interval("low", "high", "standardised", "patients", "episodes", "observed"),
+            Statistic("shrunken", "standardised", ("patients", "episodes", "observed")),
             Statistic("reliability", "score", ("patients", "episodes")),
-            *_interval("warning_low", "warning_high", "effect", "patients", "episodes"),
-            *_interval("alarm_low", "alarm_high", "effect", "patients", "episodes"),
+            *_interval("warning_low", "warning_high", "standardised", "patients", "episodes"),
+            *_interval("alarm_low", "alarm_high", "standardised", "patients", "episodes"),
         ),
         people="patients",
         over_clinics=True,
@@ -471,7 +473,7 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         statistics=(
             Statistic("worse", "mean", ("patients", "episodes", "observed")),
             Statistic("better", "mean", ("patients", "episodes", "observed")),
-            Statistic("life_adjusted", "mean", ("patients", "episodes", "observed")),
+            Statistic("life_adjusted", "cases", ("patients", "episodes", "observed")),
         ),
         people="patients",
         over_clinics=True,

@@ -9,6 +9,7 @@ from analysis.contracts.release import ABSENT, RELEASED, SEALED, SUPPRESSED
 from analysis.disclosure.rounding import round_down, round_to_step, round_up, step_at_least
 from analysis.disclosure.rules import Bound, Statistic
 from analysis.disclosure.sheet import Limits, Sheet
+from analysis.disclosure.standardised import Standardised
 
 # Finer than these is finer than any interval of such a study.
 FINEST_SHARE: Final = 0.001
@@ -150,11 +151,23 @@ class _Desk:
     def rounded(self, row: int, value: float) -> float:
         if self._counts_people(row):
             return float(self.limits.rounded(value))
+        if self.statistic.precision == "standardised":
+            return self._standardised(row).released(self.statistic.name, value)
         recomputed = self._from_rounded_counts(row, value)
         if recomputed is not None:
             return recomputed
         kept = _ROUND[self._bound(row)](value, self._step(row))
         return self._around_share(row, kept)
+
+    def _standardised(self, row: int) -> Standardised:
+        columns = self.sheet.columns
+        observed = columns["observed"][row] or 0
+        return Standardised(
+            observed=observed,
+            rounded=self.limits.rounded(observed),
+            expected=columns["expected"][row],
+            reliability=columns["reliability"][row] or 0.0,
+        )
 
     def _bound(self, row: int) -> Bound:
         """Return to which side the number is rounded: a p upwards, for none of them is 0."""
@@ -200,6 +213,9 @@ class _Desk:
             "quality": self._quality_step,
             "center": self._center_step,
             "limit": self._limit_step,
+            # A period's change in what is told of all periods so far, expected less observed, is
+            # rounded at both of its ends, so it does not tell the period's count within two.
+            "cases": lambda _: float(self.limits.rounding_base),
         }
         return steps[self.statistic.precision](row)
 
