@@ -49,7 +49,9 @@ def render_site(
     research = research_page(shelf, released, protocol, facts)
     pages = {
         "index.html": _page(environment, "network", facts, "", _network(shelf, protocol, clinics)),
-        "quality.html": _page(environment, "quality", facts, "", {"page": quality_page(shelf)}),
+        "quality.html": _page(
+            environment, "quality", facts, "", {"page": quality_page(shelf, facts)}
+        ),
         "research.html": _page(environment, "research", facts, "", {"page": research}),
     }
     for name, file in clinics.items():
