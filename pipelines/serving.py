@@ -1,6 +1,8 @@
 """Serves the pages of the current release to this machine and to nobody else."""
 
 import os
+import re
+from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,11 +11,13 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from analysis.contracts.errors import EnvironmentFaultError, UsageError
+from analysis.pages import POLICY
 from pipelines.publication.release import site_pages
 from pipelines.workspace import Workspace
 
 LOOPBACK: Final = "127.0.0.1"
 OUR_NAMES: Final = frozenset({LOOPBACK, "localhost"})
+HOST_NAME: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 CONTENT_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -26,12 +30,8 @@ CONTENT_TYPES: Final = {
     ".woff2": "font/woff2",
 }
 HEADERS: Final = {
-    # Charts set styles; no script is written into a page, and nothing is asked of another host.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    # The pages' own policy, and what only a header can say: no other page may frame them.
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -40,12 +40,19 @@ HEADERS: Final = {
 }
 
 
-def page_server(workspace: Workspace, port: int) -> ThreadingHTTPServer:
-    """Return a server of the workspace's site; raise when there is none or the port is taken."""
+def page_server(
+    workspace: Workspace, port: int, host_names: Iterable[str] = ()
+) -> ThreadingHTTPServer:
+    """Return a server of the workspace's site; raise when there is none or the port is taken.
+
+    It listens on this machine alone. `host_names` are further names under which a proxy on this
+    machine may ask for pages. Raises `UsageError` for what is no name of a host.
+    """
     if site_pages(workspace) is None:
         raise UsageError(f"{workspace.root} holds no release yet. Make one with: nmt run")
+    answered = OUR_NAMES | {_host_name(name) for name in host_names}
     try:
-        return PageServer((LOOPBACK, port), partial(PageHandler, workspace))
+        return PageServer((LOOPBACK, port), partial(PageHandler, workspace, answered))
     except OSError as fault:
         raise EnvironmentFaultError(
             f"Port {port} cannot be opened: {fault.strerror}. Name another with --port, or 0."
@@ -69,6 +76,12 @@ def find_page(pages: Path, target: str) -> Path | None:
     return path if is_page and path.is_relative_to(os.path.realpath(pages)) else None
 
 
+def _host_name(name: str) -> str:
+    if not HOST_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a host. Try --host-name outcomes.example.org")
+    return name.lower()
+
+
 class PageServer(ThreadingHTTPServer):
     """Answers in threads that end with the program."""
 
@@ -86,8 +99,9 @@ class PageHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
 
-    def __init__(self, workspace: Workspace, *arguments: object) -> None:
+    def __init__(self, workspace: Workspace, answered: frozenset[str], *arguments: object) -> None:
         self.workspace = workspace
+        self.answered = answered
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
@@ -103,7 +117,7 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         # Another name means that a foreign page had its own name resolved to this machine.
-        if self.headers.get("Host", "").partition(":")[0] not in OUR_NAMES:
+        if self.headers.get("Host", "").partition(":")[0].lower() not in self.answered:
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"Ask for 127.0.0.1.\n", with_body)
             return
         pages = site_pages(self.workspace)

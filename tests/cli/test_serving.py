@@ -3,11 +3,13 @@
 import http.client
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from analysis.contracts.errors import EnvironmentFaultError, UsageError
+from analysis.pages import POLICY
 from pipelines.publication.code import CodeVersion
 from pipelines.publication.release import ReleaseInputs, point_site, write_release
 from pipelines.serving import page_server
@@ -34,14 +36,20 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-@pytest.fixture
-def port(workspace: Workspace) -> Iterator[int]:
-    with page_server(workspace, 0) as server:
+@contextmanager
+def served(workspace: Workspace, *names: str) -> Iterator[int]:
+    with page_server(workspace, 0, names) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_port
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def port(workspace: Workspace) -> Iterator[int]:
+    with served(workspace) as port:
+        yield port
 
 
 def ask(
@@ -106,6 +114,8 @@ def test_a_new_release_shows_without_a_restart(port: int, workspace: Workspace) 
 def test_pages_may_ask_nobody_else(port: int) -> None:
     _, headers, _ = ask(port, "/")
     policy = headers["Content-Security-Policy"]
+    assert policy == f"{POLICY}; frame-ancestors 'none'"
+    assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     assert "http" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -115,6 +125,34 @@ def test_pages_may_ask_nobody_else(port: int) -> None:
 
 def test_a_foreign_name_for_this_machine_is_refused(port: int) -> None:
     assert ask(port, "/", host="attacker.example")[0] == 403
+
+
+def test_a_proxy_may_ask_under_the_names_that_were_given(workspace: Workspace) -> None:
+    with served(workspace, "Outcomes.example.org") as port:
+        answers = {
+            host: ask(port, "/", host=host)[0]
+            for host in (
+                "outcomes.example.org",
+                "OUTCOMES.EXAMPLE.ORG",
+                "localhost",
+                "example.org",
+                "outcomes.example.org.attacker.example",
+            )
+        }
+    assert list(answers.values()) == [200, 200, 200, 403, 403]
+
+
+def test_the_pages_stay_on_this_machine_whatever_names_are_given(workspace: Workspace) -> None:
+    with page_server(workspace, 0, ["outcomes.example.org"]) as server:
+        assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "*", "a b", "-x", "host:80", "http://host", "a\nb", "x" * 300]
+)
+def test_what_is_no_name_of_a_host_is_refused(workspace: Workspace, name: str) -> None:
+    with pytest.raises(UsageError, match="no name of a host"):
+        page_server(workspace, 0, [name])
 
 
 def test_only_reading_is_answered(port: int) -> None:
