@@ -417,6 +417,21 @@ def parse_protocol(text: str) -> Protocol:
     return _from_content(content)
 
 
+def protocol_of(content: Mapping[str, Any]) -> Protocol:
+    """Return the protocol whose canonical content this is, as a release's manifest holds it.
+
+    Raises `ProtocolError` when it is none that this version of the program can use.
+    """
+    return _from_content(_given_entries(content))
+
+
+def _given_entries(content: Any) -> Any:
+    """Return the content without the entries that were left open, which JSON holds as null."""
+    if isinstance(content, Mapping):
+        return {name: _given_entries(entry) for name, entry in content.items() if entry is not None}
+    return [_given_entries(entry) for entry in content] if isinstance(content, list) else content
+
+
 @cache
 def _preset_content() -> dict[str, Any]:
     preset = files("analysis.contracts") / "protocols" / "nmt.toml"

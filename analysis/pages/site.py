@@ -91,6 +91,7 @@ def assets() -> dict[str, bytes]:
     """Return the files that all pages share."""
     return {
         "assets/pages.css": _colour_variables().encode() + _packaged("assets/pages.css"),
+        "assets/icon.svg": _packaged("assets/icon.svg"),
         "assets/pages.js": _packaged("assets/pages.js"),
         "assets/plotly.min.js": plotly_script(),
     }

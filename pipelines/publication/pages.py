@@ -1,12 +1,14 @@
 """What a release holds: pages, and the released tables as Parquet and CSV."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import ReleasedTable, ReleaseFacts
+from pipelines.publication.files import json_bytes
 from pipelines.publication.release import PAGES, RESULTS, ReleaseInputs
 from pipelines.publication.results import read_results
 from pipelines.warehouse.connection import connect, read_frame
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 METHODS_FILE: Final = "report/methods.md"
 CHECKLISTS_FILE: Final = "report/checklists.csv"
+FACTS_FILE: Final = "facts.json"
 
 
 def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) -> dict[str, bytes]:
@@ -24,15 +27,23 @@ def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) 
     Only what the release gate lets through is in them. Raises `ReleaseRefusedError`.
     """
     from analysis.disclosure import release_tables
-    from analysis.pages import render_site
 
     tables = release_tables(read_results(building), protocol.disclosure)
-    facts = _facts(building, inputs, protocol)
+    return files_of(tables, _facts(building, inputs, protocol), protocol)
+
+
+def files_of(
+    tables: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol
+) -> dict[str, bytes]:
+    """Return the files of a release that holds these tables, without the manifest."""
+    from analysis.pages import render_site
+
     pages = render_site(tables, facts, protocol)
     return {
         **{f"{PAGES}/{name}": content for name, content in pages.items()},
         **dict(_table_files(tables)),
         **dict(_report_files(tables, facts, protocol)),
+        FACTS_FILE: json_bytes(asdict(facts)),
     }
 
 

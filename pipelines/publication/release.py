@@ -117,6 +117,11 @@ def verify_release(workspace: Workspace, release_id: str) -> int:
     return len(declared)
 
 
+def read_manifest(workspace: Workspace, release_id: str) -> dict[str, Any]:
+    """Return the manifest of the release; raise `IntegrityError` when it cannot be read."""
+    return _read_manifest(workspace.releases_dir / release_id)
+
+
 def point_site(workspace: Workspace, release_id: str) -> bool:
     """Let the site be the pages of the release; return whether it was another before."""
     target = PurePosixPath(workspace.releases_dir.name, release_id, PAGES)

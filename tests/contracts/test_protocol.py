@@ -1,5 +1,6 @@
 """The protocol file: presets, what a file may change, and what it is told when it is wrong."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from analysis.contracts.protocol import (
     ProtocolError,
     load_protocol,
     parse_protocol,
+    protocol_of,
 )
 
 
@@ -154,3 +156,26 @@ def test_any_partition_of_the_stages_is_an_order(sequence: list[int], cuts: set[
     for position, group in enumerate(groups):
         earlier = sorted(stage for before in groups[:position] for stage in before)
         assert all(required[stage] == tuple(earlier) for stage in group)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[bootstrap]\nreplicates = 2\n",
+        "[orders]\nbackwards = [[5], [4], [3], [2], [1]]\n[study]\nprimary_order = 'backwards'\n",
+        "[[goals]]\ninstrument = 'plank_hold'\nvalue = 60\n",
+        "[domains.pain]\nimportant_change = 3\n",
+    ],
+    ids=["presets", "a number", "an order", "a goal", "a domain"],
+)
+def test_a_protocol_can_be_made_anew_from_its_canonical_content(text: str) -> None:
+    protocol = parse_protocol(text)
+    again = protocol_of(json.loads(protocol.canonical))
+    assert again == protocol
+    assert again.hash == protocol.hash
+
+
+def test_content_that_is_no_protocol_is_refused_by_name() -> None:
+    with pytest.raises(ProtocolError, match="later"):
+        protocol_of({"later": {"key": 1}})
