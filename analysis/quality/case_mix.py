@@ -16,6 +16,7 @@ import polars as pl
 
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.results import CLINIC, NETWORK, conform, empty
+from analysis.disclosure.rounding import largest_small_count
 from analysis.quality.charts import BoolArray, FloatArray
 from analysis.quality.expected import ExpectedRisks, expected_risks
 from analysis.quality.funnel import (
@@ -225,7 +226,7 @@ def _overdispersion(counted: pl.DataFrame) -> Overdispersion | None:
 def _placed(clinics: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the clinics with where they lie; not told where too few cases could be told by it."""
     disclosure = protocol.disclosure
-    smallest_shown = disclosure.smallest_count + disclosure.rounding_base // 2
+    smallest_shown = 1 + largest_small_count(disclosure.smallest_count, disclosure.rounding_base)
     is_told = (pl.col("observed") == 0) | (pl.col("observed") >= smallest_shown)
     ratio = pl.col("ratio")
     position = (

@@ -19,6 +19,7 @@ import polars as pl
 
 from analysis.contracts.protocol import Disclosure, Protocol
 from analysis.contracts.results import CLINIC, NETWORK, conform, empty
+from analysis.disclosure.rounding import largest_small_count
 from analysis.quality.case_mix import clinic_counts
 from analysis.quality.charts import FloatArray
 from analysis.quality.cusum import case_scores, cumulative_sum, life_adjusted_display, limit_of
@@ -118,7 +119,7 @@ def _points(
         name: cumulative_sum(case_scores(happened, risks, each.odds_ratio), each.limit)
         for name, each in directions.items()
     }
-    smallest_shown = disclosure.smallest_count + disclosure.rounding_base // 2
+    smallest_shown = 1 + largest_small_count(disclosure.smallest_count, disclosure.rounding_base)
     followed = cases.with_columns(
         *(pl.Series(name, sums[name].values / each.limit) for name, each in directions.items()),
         *(pl.Series(f"is_{name}", sums[name].signals) for name in directions),

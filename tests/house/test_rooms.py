@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "analysis.survival",
     },
     "analysis.outcomes": {"analysis.contracts", "analysis.survival"},
-    "analysis.quality": {"analysis.contracts", "analysis.disclosure"},
+    "analysis.quality": {"analysis.contracts", "analysis.disclosure", "analysis.emulation"},
     "analysis.disclosure": {"analysis.contracts"},
     "analysis.figures": {"analysis.contracts"},
     "analysis.reporting": {"analysis.contracts"},
