@@ -22,7 +22,6 @@ OPENED: Final = {
 REQUIREMENTS: Final = {
     "stage_recorded": "attended sessions with a stage",
     "pain_recorded": "attended sessions with pain before treatment",
-    "exit_recorded": "attended sessions that say whether the stage's exit was met",
     "exit_evidence": "stage changes with a measured or attested exit",
     "follow_up_attempted": "episodes past their year with a recorded follow-up attempt",
     "status_known": "episodes past their year with known status",
