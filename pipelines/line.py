@@ -44,6 +44,7 @@ from pipelines.publication.runs import (
     utc_text,
     write_run,
 )
+from pipelines.rebases import read_rebases, rebases_frame, rebases_hash
 from pipelines.registration import (
     Look,
     Registration,
@@ -160,11 +161,14 @@ def analyse_step(workspace: Workspace, run_id: str) -> None:
 
     record = _begin(workspace, run_id, "analyse", "Analysing")
     building = _building(workspace, record)
-    results = compute_results(building, _protocol(record), detail)
+    # The run holds the registry, and so nobody re-bases a chart while it goes on.
+    rebases = read_rebases(workspace)
+    results = compute_results(building, _protocol(record), detail, rebases)
     results["verdicts"] = with_standing(results["verdicts"], _standing(record))
     # A calibration may have ended since the run began; the release names what it holds.
     certificate = read_certificate(workspace, record.protocol_hash)
     results["certificate"] = certificate_frame(certificate.rows if certificate else ())
+    results["rebases"] = rebases_frame(rebases)
     store_results(building, results)
     certificate_hash = certificate.hash if certificate else None
     change_run(workspace, run_id, certificate_hash=certificate_hash, **findings(results))
@@ -333,6 +337,7 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
         standing_reason=record.standing_reason,
         spent=record.spent,
         certificate_hash=record.certificate_hash,
+        rebases_hash=record.rebases_hash,
     )
 
 
@@ -347,6 +352,7 @@ def _circumstances(workspace: Workspace, ledger: Ledger, record: RunRecord) -> d
         "standing_reason": standing.reason,
         "spent": standing.spent,
         "certificate_hash": certificate.hash if certificate else None,
+        "rebases_hash": rebases_hash(read_rebases(workspace)),
     }
 
 

@@ -1,24 +1,21 @@
 """Which protocol was frozen before anybody had looked, and what that makes of a run's results.
 
-The workspace keeps one ledger of registrations and looks, a JSON line each, in the order in which
-they came. Every line holds the hash of the line before it, so a line that was changed, removed or
-put in later is noticed. A look is a release's results, whatever they say; the same results of the
-same deliveries are one look, however often they are made.
+The workspace keeps one journal of registrations and looks, in the order in which they came. A look
+is a release's results, whatever they say; the same results of the same deliveries are one look,
+however often they are made.
 
 Pre-specification: Chan et al. 2013 (SPIRIT). Repeated looks: Armitage, McPherson and Rowe 1969.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from analysis.contracts.errors import IntegrityError
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.standing import EXPLORATORY, NOT_REGISTERED, REGISTERED
-from pipelines.publication.files import sha256, write_atomically
+from pipelines.journal import Journal, append_line, read_lines
 from pipelines.publication.runs import utc_text
 from pipelines.registry import Ledger
 from pipelines.workspace import Workspace
@@ -104,7 +101,7 @@ def register_protocol(
         deliveries=len(ledger.delivery_ids),
         looks=sum(isinstance(each, Look) for each in entries),
     )
-    _append(workspace, entries, registration)
+    append_line(_journal(workspace), "registration", asdict(registration))
     return registration
 
 
@@ -113,7 +110,7 @@ def remember_look(workspace: Workspace, look: Look) -> None:
     entries = read_entries(workspace)
     known = {_seen(each) for each in entries if isinstance(each, Look)}
     if _seen(look) not in known:
-        _append(workspace, entries, look)
+        append_line(_journal(workspace), "look", asdict(look))
 
 
 def read_entries(workspace: Workspace) -> tuple[Entry, ...]:
@@ -121,22 +118,11 @@ def read_entries(workspace: Workspace) -> tuple[Entry, ...]:
 
     Raises `IntegrityError` when the ledger is not what was written, line by line.
     """
-    path = ledger_path(workspace)
+    journal = _journal(workspace)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return ()
-    entries, previous = [], ""
-    try:
-        for line in lines:
-            content = json.loads(line)
-            if content["previous"] != previous:
-                raise _damaged(path)
-            entries.append(_entry(content["kind"], content["entry"]))
-            previous = sha256(line.encode())
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path) from None
-    return tuple(entries)
+        return tuple(_entry(kind, content) for kind, content in read_lines(journal))
+    except (KeyError, TypeError):
+        raise journal.damaged() from None
 
 
 def standing_of(entries: Sequence[Entry], protocol_hash: str, input_hash: str) -> Standing:
@@ -185,18 +171,10 @@ def ledger_path(workspace: Workspace) -> Path:
     return workspace.registry_dir / LEDGER
 
 
-def _append(workspace: Workspace, entries: Sequence[Entry], entry: Entry) -> None:
-    lines: list[str] = []
-    for each in (*entries, entry):
-        previous = sha256(lines[-1].encode()) if lines else ""
-        lines.append(_line(each, previous))
-    write_atomically(ledger_path(workspace), "".join(f"{line}\n" for line in lines).encode())
-
-
-def _line(entry: Entry, previous: str) -> str:
-    kind = "look" if isinstance(entry, Look) else "registration"
-    content: dict[str, Any] = {"entry": asdict(entry), "kind": kind, "previous": previous}
-    return json.dumps(content, sort_keys=True)
+def _journal(workspace: Workspace) -> Journal:
+    return Journal(
+        ledger_path(workspace), "registered protocols", "results count as not registered"
+    )
 
 
 def _entry(kind: str, content: dict[str, Any]) -> Entry:
@@ -207,10 +185,3 @@ def _entry(kind: str, content: dict[str, Any]) -> Entry:
 
 def _seen(look: Look) -> tuple[str, str, str, tuple[str, ...]]:
     return look.protocol_hash, look.input_hash, look.code_version, look.shown
-
-
-def _damaged(path: Path) -> IntegrityError:
-    return IntegrityError(
-        f"The ledger of registered protocols {path} is not what was written. Put the file back "
-        "from a backup; without one move it away, and results count as not registered."
-    )

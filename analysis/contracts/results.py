@@ -429,6 +429,16 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "life_adjusted": pl.Float64,
         "signal": pl.String,
     },
+    # From which period on a chart has a new baseline, why, and who decided it on which day.
+    "rebases": {
+        "chart": pl.String,
+        "unit_kind": pl.String,
+        "unit_name": pl.String,
+        "period": pl.String,
+        "reason": pl.String,
+        "date": pl.String,
+        "reviewer": pl.String,
+    },
     # What a unit records, by what the tiers of data quality ask: T0 appointments only, T1 stages
     # and pain, T2 dated exits with evidence, T3 scheduled follow-up.
     "data_quality": {

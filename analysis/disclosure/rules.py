@@ -478,6 +478,9 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
         people="patients",
         over_clinics=True,
     ),
+    "rebases": TableRule(
+        identifiers=("chart", *UNIT, "period", "reason", "date", "reviewer"),
+    ),
     "data_quality": TableRule(
         identifiers=(*UNIT, "tier", "requirement", "needed", "is_met"),
         counts=(

@@ -50,5 +50,8 @@ def deliveries_argument(*, required: bool) -> Callable[[Command], Command]:
 
 def chosen_workspace(data: Path | None) -> Workspace:
     """Return the workspace named after the command, before it, in the environment or by default."""
-    before = click.get_current_context().find_root().params.get("data")
-    return named_workspace(data or before)
+    context: click.Context | None = click.get_current_context()
+    while context is not None:
+        data = data or context.params.get("data")
+        context = context.parent
+    return named_workspace(data)

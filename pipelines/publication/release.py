@@ -35,7 +35,7 @@ class ReleaseInputs:
 
     `standing` is what a registered protocol makes of the results, with the reason beside it, and
     `spent` names the analyses that are an extra look; `certificate_hash` names the calibration
-    certificate that the release holds, if there is one.
+    certificate that the release holds, if there is one, and `rebases_hash` the re-bases of charts.
     """
 
     delivery_hashes: tuple[str, ...]
@@ -46,6 +46,7 @@ class ReleaseInputs:
     standing_reason: str = ""
     spent: tuple[str, ...] = ()
     certificate_hash: str | None = None
+    rebases_hash: str | None = None
 
     @property
     def input_hash(self) -> str:
@@ -64,6 +65,7 @@ class ReleaseInputs:
             self.standing,
             ",".join(self.spent),
             self.certificate_hash or "",
+            self.rebases_hash or "",
         )
         return sha256("\n".join(parts).encode())[:ID_LENGTH]
 
@@ -199,6 +201,7 @@ def _manifest(
             "extra_looks": list(inputs.spent),
         },
         "certificate": inputs.certificate_hash,
+        "rebases": inputs.rebases_hash,
         "files": {
             name: {"sha256": sha256(content), "bytes": len(content)}
             for name, content in sorted(contents.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.contracts.protocol import Protocol
+from analysis.quality.baselines import Rebase
 from pipelines.progress import Progress
 from pipelines.publication.runs import FINISHED, RunRecord, runs_frame, utc_text
 from pipelines.registration import Standing
@@ -23,7 +24,7 @@ Frames = Mapping[str, "pl.DataFrame"]
 
 
 def compute_results(
-    building: Path, protocol: Protocol, progress: Progress
+    building: Path, protocol: Protocol, progress: Progress, rebases: Sequence[Rebase] = ()
 ) -> dict[str, "pl.DataFrame"]:
     """Return the frames of all results tables, computed from the marts of the version."""
     from analysis.findings import find

@@ -50,6 +50,7 @@ class RunRecord:
     standing_reason: str = ""
     spent: tuple[str, ...] = ()
     certificate_hash: str | None = None
+    rebases_hash: str | None = None
 
 
 def new_run_id(now: datetime) -> str:

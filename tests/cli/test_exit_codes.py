@@ -54,6 +54,7 @@ def test_help_and_version_answer(nmt: Nmt) -> None:
         "serve",
         "calibrate",
         "protocol",
+        "review",
     ],
 )
 def test_every_command_explains_itself(nmt: Nmt, command: str) -> None:
