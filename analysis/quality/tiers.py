@@ -73,7 +73,7 @@ def data_quality(
     """Return results.data_quality: the requirements of the network, then of every clinic by name.
 
     `episode_records` and `record_quality` hold the rows of the marts of these names,
-    `observed_episodes` one row for each episode (`episode_key`, `is_known`), `start_months` each
+    `observed_episodes` one row for each episode (`episode_id`, `is_known`), `start_months` each
     month of start (`period`) with its `observed_days`. is_met is told from counts rounded as they
     are released, and not where one of them is too small to be.
     """
@@ -101,7 +101,7 @@ def _episodes(
 ) -> pl.DataFrame:
     past = start_months.filter(pl.col("observed_days") >= protocol.study.horizon_days)["period"]
     return records.join(
-        observed.select("episode_key", "is_known"), on="episode_key", how="left"
+        observed.select("episode_id", "is_known"), on="episode_id", how="left"
     ).with_columns(
         is_past_horizon=pl.col("start_month").is_in(past.to_list()),
         has_attempt=pl.col("follow_up_attempts") > 0,

@@ -27,6 +27,7 @@ attempts AS (
 
 SELECT
     baseline.episode_key,
+    baseline.episode_id,
     baseline.patient_key,
     baseline.clinic_id,
     baseline.start_month,

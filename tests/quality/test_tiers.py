@@ -17,7 +17,7 @@ MONTHS = pl.DataFrame({"period": ["2024-01", "2025-01"], "observed_days": [400, 
 
 def record(clinic: str, number: int, **own: Any) -> dict[str, Any]:
     return {
-        "episode_key": number,
+        "episode_id": f"E{number}",
         "patient_key": number,
         "clinic_id": clinic,
         "start_month": "2024-01",
@@ -38,7 +38,7 @@ def rows_of(*records: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     )  # fmt: skip
     found = data_quality(
         episodes.drop("is_known"),
-        episodes.select("episode_key", "is_known"),
+        episodes.select("episode_id", "is_known"),
         gate,
         MONTHS,
         PROTOCOL,
