@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.quality.charts import NO_CHART, RUN_CHART, BoolArray, Chart, FloatArray
-
-IntArray = npt.NDArray[np.intp]
+from analysis.quality.charts import NO_CHART, RUN_CHART, BoolArray, Chart, FloatArray, IntArray
 
 BEYOND_LIMITS: Final = "beyond_limits"
 SHIFT: Final = "shift"
@@ -16,6 +13,8 @@ FEW_CROSSINGS: Final = "few_crossings"
 # Eight neighbours on one side of the centre (Provost and Murray 2011; Montgomery 2009).
 SHIFT_LENGTH: Final = 8
 CROSSINGS_TAIL: Final = 0.05
+# A median with fewer of its points than this on either side halves nothing.
+SMALLEST_SIDE: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,19 @@ class RunRules:
         return self.crossings < self.fewest_expected
 
 
-def signals(chart: Chart, counted: BoolArray) -> list[str | None]:
+def signals(
+    chart: Chart, counted: BoolArray, baseline: BoolArray | None = None
+) -> list[str | None]:
     """Return the rules that fired at each point, joined by `;`, or None; shape (points,).
 
-    Only counted points can signal. A shift marks every point of its run; seldom crossings are
-    a trait of the whole series and mark its last counted point.
+    Only counted points that are large enough can signal. A shift marks every point of its run;
+    seldom crossings are a trait of the whole series and mark its last counted point. `baseline`
+    says which counted points made the centre, all of them unless it is given.
     """
     found: list[list[str]] = [[] for _ in chart.values]
-    if chart.method != NO_CHART:
+    if chart.is_large is not None:
+        counted = counted & chart.is_large
+    if counted.any() and _can_signal(chart, counted if baseline is None else baseline):
         for place in np.flatnonzero(_beyond(chart) & counted):
             found[place].append(BEYOND_LIMITS)
         for place in _shifted(chart, counted):
@@ -58,6 +62,20 @@ def signals(chart: Chart, counted: BoolArray) -> list[str | None]:
         if chart.method == RUN_CHART and _rules(chart, counted).is_crossing_seldom:
             found[int(np.flatnonzero(counted)[-1])].append(FEW_CROSSINGS)
     return [";".join(rules) or None for rules in found]
+
+
+def _can_signal(chart: Chart, baseline: BoolArray) -> bool:
+    """Say whether the rules hold: not of a series whose median is most of its points.
+
+    Run chart rules take either side of the median to be equally likely. Where more than half of
+    the points lie at an extreme, such as 100 %, so does the median, and nothing can lie beyond it:
+    every other point would be part of one long run (Perla, Provost and Murray 2011).
+    """
+    if chart.method != RUN_CHART:
+        return chart.method != NO_CHART
+    sides = np.sign(chart.values[baseline] - chart.center)
+    smaller = min(np.count_nonzero(sides > 0), np.count_nonzero(sides < 0))
+    return bool(smaller >= SMALLEST_SIDE * np.count_nonzero(baseline))
 
 
 def run_rules(values: FloatArray, center: float) -> RunRules:

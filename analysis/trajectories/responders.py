@@ -13,7 +13,7 @@ from analysis.trajectories.clusters import (
     network_first,
     with_share_interval,
 )
-from analysis.trajectories.lines import Lines, first_and_last
+from analysis.trajectories.lines import Lines, first_and_last, main_line
 
 IMPORTANT: Final = "important"
 SUBSTANTIAL: Final = "substantial"
@@ -22,6 +22,8 @@ DETECTABLE: Final = "detectable"
 WORSE: Final = "worse"
 # Forgives the last bits of a product such as 0.3 * 7, so that a change of exactly the limit counts.
 ROUNDING: Final = 1e-9
+
+PAIN: Final = "pain"
 
 # Domain, kind of change, and what must hold of a first and a last value.
 Condition = tuple[str, str, pl.Expr]
@@ -44,14 +46,25 @@ def deteriorations(lines: Lines, baseline: pl.DataFrame, protocol: Protocol) -> 
 
     Worse is measured in the domain's unit alone: a share of a small first value is soon reached.
     """
-    conditions = [
-        (name, WORSE, -_gain(domain) >= domain.important_change - ROUNDING)
-        for name, domain in protocol.domains.items()
-    ]
+    conditions = [(name, WORSE, _is_worse(domain)) for name, domain in protocol.domains.items()]
     shares = _shares(conditions, lines, baseline, protocol, "deteriorated")
     if shares is None:
         return empty("deteriorations")
     return conform("deteriorations", shares.drop("change"))
+
+
+def pain_changes(domain_exposure: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+    """Return how pain changed in every episode with pain on two days or more.
+
+    Columns: episode_key, first, last (in points), is_improved, is_worse, by the very conditions of
+    `responders` (important change) and `deteriorations`. `domain_exposure` holds the rows of
+    marts.domain_exposure.
+    """
+    line = main_line(domain_exposure.filter(pl.col("domain") == PAIN))
+    pain = protocol.domains[PAIN]
+    return first_and_last(line).select(
+        "episode_key", "first", "last", is_improved=_is_important(pain), is_worse=_is_worse(pain)
+    )
 
 
 def _shares(
@@ -98,6 +111,10 @@ def _is_important(domain: Domain) -> pl.Expr:
     if domain.important_share is None:
         return is_enough
     return is_enough | _is_share(domain, domain.important_share)
+
+
+def _is_worse(domain: Domain) -> pl.Expr:
+    return -_gain(domain) >= domain.important_change - ROUNDING
 
 
 def _is_share(domain: Domain, share: float) -> pl.Expr:

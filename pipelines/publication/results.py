@@ -17,6 +17,7 @@ from pipelines.workspace import Workspace
 if TYPE_CHECKING:
     import polars as pl
 
+    from analysis.quality import QualityTables
     from analysis.study import StudyTables
     from analysis.trajectories import TrajectoryTables
 
@@ -29,24 +30,25 @@ def compute_results(
     """Return the frames of all results tables, computed from the marts of the version."""
     from analysis.findings import find
     from analysis.outcomes import attrition, stage_funnel, unit_summaries
-    from analysis.quality import quality_points
     from analysis.trajectories import analyse_trajectories
 
     tables = read_study_tables(building)
-    progress("Describing units, stages and quality")
-    marts = _read(building, ("stage_funnel", "attrition", "quality_cohorts"))
+    progress("Describing units and stages")
+    marts = _read(building, ("stage_funnel", "attrition"))
     summaries = unit_summaries(tables.baseline, tables.adherence, tables.outcomes, protocol)
     described = {
         "unit_summaries": summaries,
         "stage_funnel": stage_funnel(marts["stage_funnel"]),
         "attrition": attrition(marts["attrition"]),
-        "quality_points": quality_points(marts["quality_cohorts"], protocol),
     }
     progress("Fitting the course of every domain")
-    trajectories = analyse_trajectories(read_trajectory_tables(building), protocol)
+    trajectory_tables = read_trajectory_tables(building)
+    trajectories = analyse_trajectories(trajectory_tables, protocol)
+    progress("Reviewing quality")
+    reviewed = _reviewed(building, trajectory_tables, protocol, rebases)
     progress("Emulating the target trial")
     found = find(tables, protocol, progress=progress)
-    return {**described, **_frames(trajectories), **_frames(found)}
+    return {**described, **reviewed, **_frames(trajectories), **_frames(found)}
 
 
 def read_study_tables(building: Path) -> "StudyTables":
@@ -63,6 +65,14 @@ def read_trajectory_tables(building: Path) -> "TrajectoryTables":
 
     with connect(building, read_only=True) as registry:
         return TrajectoryTables.read(lambda mart: read_frame(registry, mart))
+
+
+def read_quality_tables(building: Path) -> "QualityTables":
+    """Return the rows the quality review reads from the marts of the version."""
+    from analysis.quality import QualityTables
+
+    with connect(building, read_only=True) as registry:
+        return QualityTables.read(lambda mart: read_frame(registry, mart))
 
 
 def with_standing(verdicts: "pl.DataFrame", standing: Standing) -> "pl.DataFrame":
@@ -108,6 +118,40 @@ def findings(results: Frames) -> dict[str, Any]:
         "gates": tuple(results["gates"].to_dicts()),
         "verdicts": tuple(results["verdicts"].to_dicts()),
     }
+
+
+def _reviewed(
+    building: Path,
+    trajectories: "TrajectoryTables",
+    protocol: Protocol,
+    rebases: Sequence[Rebase],
+) -> dict[str, "pl.DataFrame"]:
+    """Return the results of the quality review."""
+    from analysis.quality import change_cohorts, quality_points
+    from analysis.trajectories.responders import pain_changes
+
+    quality = read_quality_tables(building)
+    changes = change_cohorts(
+        trajectories.episode_baseline,
+        trajectories.care_endings,
+        pain_changes(trajectories.domain_exposure, protocol),
+        quality.quality_cohorts,
+    )
+    return {
+        "quality_points": quality_points(quality, changes, protocol, rebases),
+        "therapist_reviews": _therapist_reviews(building, protocol),
+    }
+
+
+def _therapist_reviews(building: Path, protocol: Protocol) -> "pl.DataFrame":
+    """Return the review of therapists; where it is not allowed, nothing about them is read."""
+    from analysis.contracts.results import empty
+    from analysis.quality import therapist_reviews
+
+    if not protocol.review.therapists:
+        return empty("therapist_reviews")
+    (sessions,) = _read(building, ("therapist_sessions",)).values()
+    return therapist_reviews(sessions, protocol)
 
 
 def _read(building: Path, marts: Sequence[str]) -> dict[str, "pl.DataFrame"]:

@@ -4,7 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from analysis.quality.charts import NO_CHART, P_CHART, RUN_CHART, Chart
+from analysis.quality.charts import (
+    NO_CHART,
+    P_CHART,
+    RUN_CHART,
+    Chart,
+    fitting_chart,
+    fitting_mean_chart,
+    fitting_rate_chart,
+)
 from analysis.quality.signals import run_rules, signals
 
 
@@ -60,3 +68,58 @@ def test_a_run_chart_signals_a_shift_and_seldom_crossings() -> None:
 
 def test_values_all_on_the_median_signal_nothing() -> None:
     assert fired([0] * 12, RUN_CHART) == [None] * 12
+
+
+def test_where_most_points_are_at_the_extreme_a_run_chart_signals_nothing() -> None:
+    # Twelve months, of which seven have all exits recorded: nothing can lie above the median.
+    recorded = np.array([20, 19, 20, 18, 20, 19, 20, 20, 19, 20, 18, 20] + [19] * 9, dtype=float)
+    chart = fitting_chart(recorded, np.full(21, 20.0), np.ones(21, dtype=bool), first(21))
+    assert (chart.method, chart.center) == (RUN_CHART, 1.0)
+    assert signals(chart, np.ones(21, dtype=bool), first(21)) == [None] * 21
+
+
+def test_small_months_in_which_hardly_anything_can_be_missed_make_no_run() -> None:
+    large, small = np.array([183.0, 185.0, 180.0, 184.0] * 3), np.full(12, 16.0)
+    months = np.concatenate([np.full(12, 186.0), small])
+    chart = fitting_chart(
+        np.concatenate([large, small]), months, np.ones(24, dtype=bool), first(24)
+    )
+    assert chart.method == RUN_CHART
+    assert signals(chart, np.ones(24, dtype=bool), first(24)) == [None] * 24
+
+
+def test_a_run_of_large_months_still_signals_close_to_all() -> None:
+    recorded = np.array([183.0, 185.0, 180.0, 184.0] * 3 + [170.0] * 9)
+    chart = fitting_chart(recorded, np.full(21, 186.0), np.ones(21, dtype=bool), first(21))
+    fired = signals(chart, np.ones(21, dtype=bool), first(21))
+    assert all(rules is not None and "shift" in rules for rules in fired[12:])
+
+
+def first(points: int) -> Any:
+    return np.arange(points) < 12
+
+
+def test_unchanged_care_in_years_of_unequal_size_seldom_signals() -> None:
+    draws = np.random.default_rng(5)
+    sizes = np.concatenate([np.full(12, 150), np.full(12, 20)])
+    every, series = np.ones(24, dtype=bool), 400
+    signalling = 0
+    for share in (0.02, 0.1, 0.5, 0.985):
+        for _ in range(series // 4):
+            counts = draws.binomial(sizes, share).astype(np.float64)
+            chart = fitting_chart(counts, sizes.astype(np.float64), every, first(24))
+            signalling += any(signals(chart, every, first(24)))
+    # Only shares near a half are judged in the small year; were all, one in eight would signal.
+    assert signalling / series < 0.06
+
+
+def test_unchanged_means_and_rates_in_years_of_unequal_size_seldom_signal() -> None:
+    draws = np.random.default_rng(6)
+    sizes = np.concatenate([np.full(12, 150), np.full(12, 20)]).astype(np.float64)
+    every, series = np.ones(24, dtype=bool), 200
+    signalling = 0
+    for _ in range(series // 2):
+        means = fitting_mean_chart(draws.normal(10 * sizes, 4 * np.sqrt(sizes)), sizes, every)
+        rates = fitting_rate_chart(draws.poisson(3 * sizes).astype(float), sizes, every)
+        signalling += any(signals(means, every)) + any(signals(rates, every))
+    assert signalling / series < 0.2

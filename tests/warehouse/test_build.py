@@ -61,7 +61,7 @@ def test_the_query_is_understood_by_another_dialect(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_numbering_ends_in_a_unique_key(name: str) -> None:
-    unique = re.compile(r"session_id|session_number|line_number|run_start|timing|day")
+    unique = re.compile(r"episode_id|session_id|session_number|line_number|run_start|timing|day")
     for window in sqlglot.parse_one(FILES[name].query, read="duckdb").find_all(exp.Order):
         if isinstance(window.parent, exp.Window):
             assert unique.search(window.expressions[-1].sql()), f"{name}: {window.sql()}"
