@@ -22,7 +22,7 @@ def unit_summaries(
     compares nothing. Status is known for an episode that was followed to the horizon or to an
     event before it.
     """
-    episodes = _episodes(baseline, adherence, outcomes, protocol)
+    episodes = observed_episodes(baseline, adherence, outcomes, protocol)
     if episodes.is_empty():
         return empty("unit_summaries")
     units = [_summary(episodes, NETWORK, NETWORK, protocol)]
@@ -51,9 +51,15 @@ def attrition(steps: pl.DataFrame) -> pl.DataFrame:
     return conform("attrition", steps.sort("step"))
 
 
-def _episodes(
+def observed_episodes(
     baseline: pl.DataFrame, adherence: pl.DataFrame, outcomes: pl.DataFrame, protocol: Protocol
 ) -> pl.DataFrame:
+    """Return what was seen of every episode, by clinic and episode.
+
+    Reads the marts that `unit_summaries` reads. `cause` says what ended `followed_days`, in the
+    codes of `analysis.survival.incidence`; `is_known` that status is known: the episode was
+    followed to the horizon or to an event before it.
+    """
     if "order_name" in adherence.columns:
         adherence = adherence.filter(pl.col("order_name") == protocol.study.primary_order)
     horizon = protocol.study.horizon_days
@@ -91,13 +97,6 @@ def _episodes(
 def _summary(
     episodes: pl.DataFrame, unit_kind: str, unit_name: str, protocol: Protocol
 ) -> dict[str, object]:
-    incidence = cumulative_incidence(
-        episodes["followed_days"].to_numpy().astype(np.float64),
-        episodes["cause"].to_numpy().astype(np.int64),
-        episodes["patient_key"].to_numpy().astype(np.int64),
-        protocol.study.horizon_days,
-        protocol.bootstrap.interval_level,
-    )
     return {
         "unit_kind": unit_kind,
         "unit_name": unit_name,
@@ -107,10 +106,27 @@ def _summary(
         "episodes_ever_violated": episodes["first_violation_day"].count(),
         "episodes_completed_all": int((episodes["completed_stages"] == len(STAGES)).sum()),
         "reinjuries": int((episodes["cause"] == EVENT).sum()),
+        "status_known": int(episodes["is_known"].sum()),
+        **reinjury_risk(episodes, protocol),
+    }
+
+
+def reinjury_risk(episodes: pl.DataFrame, protocol: Protocol) -> dict[str, float | None]:
+    """Return the risk of re-injury by the horizon and its interval, null where nobody got there.
+
+    `episodes` are some of `observed_episodes`.
+    """
+    incidence = cumulative_incidence(
+        episodes["followed_days"].to_numpy().astype(np.float64),
+        episodes["cause"].to_numpy().astype(np.int64),
+        episodes["patient_key"].to_numpy().astype(np.int64),
+        protocol.study.horizon_days,
+        protocol.bootstrap.interval_level,
+    )
+    return {
         "reinjury_risk": _or_null(incidence.risk),
         "reinjury_risk_low": _or_null(incidence.low),
         "reinjury_risk_high": _or_null(incidence.high),
-        "status_known": int(episodes["is_known"].sum()),
     }
 
 
