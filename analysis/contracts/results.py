@@ -345,6 +345,7 @@ RESULT_TABLES: Final[Mapping[str, Schema]] = {
         "episodes": pl.Int64,
         "attended_sessions": pl.Int64,
         "episodes_ever_violated": pl.Int64,
+        "episodes_ever_skipped": pl.Int64,
         "episodes_completed_all": pl.Int64,
         "reinjuries": pl.Int64,
         "reinjury_risk": pl.Float64,

@@ -396,6 +396,7 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
             Count("episodes"),
             Count("attended_sessions"),
             Count("episodes_ever_violated", within="episodes"),
+            Count("episodes_ever_skipped", within="episodes"),
             Count("episodes_completed_all", within="episodes"),
             Count("reinjuries", within="episodes"),
             Count("status_known", within="episodes"),

@@ -1,152 +1,47 @@
-"""Control charts: an indicator over time, with its centre, limits and signals."""
+"""Control charts: an indicator over time, with its centre, limits and signals, by kind of data.
 
-from collections.abc import Sequence
+Reads calculated rows only: which rule fired, and which limits hold, was said before the gate.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
+from analysis.contracts.indicators import INDICATOR_WORDS
 from analysis.figures import style, words
 from analysis.figures.chart import Chart, LegendEntry, Twin, twin
 from analysis.figures.words import Row, shows
 
-INDICATORS: Final = {
-    "premature_advance": "Episodes that moved on before a stage was completed",
-    "exit_evidence": "Stage changes with measured or attested exit",
-    "missed_sessions": "Booked sessions missed or cancelled late",
-    "reinjury_90_days": "Re-injured within 90 days",
-    "follow_up_capture": "Episodes with known status after a year",
-}
 # Fewer shown points than this make no course to look at.
 FEWEST_POINTS: Final = 3
-
-
-def indicator_name(chart: str) -> str:
-    """Return an indicator as words."""
-    return INDICATORS.get(chart, words.spelled(chart))
-
-
-def control_chart(chart: str, rows: Sequence[Row]) -> Chart:
-    """Return one indicator of one unit over its periods.
-
-    Rows are released rows of results.quality_points of one chart and unit.
-    """
-    ordered = sorted(rows, key=lambda row: str(row["period"]))
-    drawn = [row for row in ordered if shows(row, "value")]
-    is_drawn = len(drawn) >= FEWEST_POINTS
-    return Chart(
-        key=f"control-{chart.replace('_', '-')}",
-        title=indicator_name(chart),
-        note=(
-            f"{_signal_words(drawn)} By month of start, from rounded counts, so a point may lie a "
-            "little off; signals were looked for in the exact numbers. Grey: not yet followed long "
-            "enough. Gaps: too few patients to be shown."
-        ),
-        twin=_twin(ordered),
-        spec=_spec(drawn) if is_drawn else None,
-        missing="" if is_drawn else "Too few months with enough patients to be shown.",
-        height="short",
-        legend=(
-            LegendEntry("dot-own", "month"),
-            LegendEntry("diamond-signal", "signal"),
-            LegendEntry("line-network", "centre"),
-            LegendEntry("dash-network", "limits"),
-        ),
-    )
-
-
-def _signal_words(drawn: Sequence[Row]) -> str:
-    signals = sum(1 for row in drawn if row["signal"])
-    if not signals:
-        return "No signal in the months shown."
-    return "1 month with a signal." if signals == 1 else f"{signals} months with a signal."
-
-
-def _spec(drawn: Sequence[Row]) -> dict[str, Any]:
-    traces = [
-        *_guides(drawn),
-        _course(drawn),
-        _marks([row for row in drawn if _is_open(row)], "soft-ink", "circle-open", 8),
-        _marks(
-            [row for row in drawn if not _is_open(row) and not row["signal"]], "own", "circle", 8
-        ),
-        _marks([row for row in drawn if row["signal"]], "signal", "diamond", 11),
-    ]
-    layout = {
-        "xaxis": style.axis(type="category", nticks=6, showgrid=False, tickangle=0),
-        "yaxis": style.axis(ticksuffix="%", rangemode="tozero"),
-        "margin": {"l": 44, "r": 12, "t": 8, "b": 32},
-    }
-    return dict(style.figure(traces, layout, style.HEIGHTS["short"]))
-
-
-def _is_open(row: Row) -> bool:
-    return row["is_complete"] is False and not row["signal"]
-
-
-def _guides(drawn: Sequence[Row]) -> list[dict[str, Any]]:
-    guides = []
-    for column, dash in (("center", "solid"), ("lower", "dash"), ("upper", "dash")):
-        known = [row for row in drawn if shows(row, column)]
-        values = [round(100 * row[column], 2) for row in known]
-        guides.append(
-            style.line(
-                [row["period"] for row in known],
-                values,
-                "network",
-                width=1.4,
-                dash=dash,
-                line={"shape": "hvh"},
-            )
-        )
-    return guides
-
-
-def _course(drawn: Sequence[Row]) -> dict[str, Any]:
-    return style.line(
-        [row["period"] for row in drawn], [_percent(row) for row in drawn], "own", width=1.2
-    )
-
-
-def _percent(row: Row) -> float:
-    return round(100 * float(row["value"]), 1)
-
-
-def _marks(rows: Sequence[Row], role: str, symbol: str, size: int) -> dict[str, Any]:
-    hover = [f"{row['period']}: {words.percent(row['value'])}{_of(row)}" for row in rows]
-    return style.markers(
-        [row["period"] for row in rows],
-        [_percent(row) for row in rows],
-        hover,
-        role,
-        symbol=symbol,
-        size=size,
-    )
-
-
-def _of(row: Row) -> str:
-    return f" of {words.count(row['denominator'])}" if shows(row, "denominator") else ""
-
-
-def _twin(rows: Sequence[Row]) -> Twin:
-    cells = [
-        [
-            words.text(row["period"]),
-            words.cell(row, "numerator"),
-            words.cell(row, "denominator"),
-            words.cell(row, "value", words.percent),
-            words.cell(row, "center", words.percent),
-            words.interval_cell(row, "lower", "upper", words.percent),
-            words.text(signal_name(row["signal"])),
-        ]
-        for row in rows
-    ]
-    header = ("Month", "Numerator", "Denominator", "Share", "Centre", "Limits", "Signal")
-    return twin(header, cells)
-
-
+# Where no value lies below this part of the largest one, a scale from zero would show a flat line.
+FLAT: Final = 0.4
+# A centre is rounded by the size of each point's numbers, to less than this part of it.
+CENTRE_ROUNDING: Final = 0.015
+METHOD_WORDS: Final = {
+    "p": "Limits of chance for shares (p chart).",
+    "p_prime": "Limits for shares, set by how far periods differ beyond chance (p' chart, Laney).",
+    "u": "Limits of chance for counts of an episode (u chart).",
+    "u_prime": "Limits for counts, set by how far periods differ beyond chance (u' chart, Laney).",
+    "xmr": "Limits from the differences between neighbouring periods (XmR chart).",
+    "g": "Limits of chance for how many came between rare events (g chart).",
+    "t": "Limits of chance for the time between rare events (t chart).",
+    "run": "Run chart: no limits; only long runs and too few crossings are looked for.",
+}
+NO_RULES: Final = "Too few complete periods for a centre and rules."
+RARE: Final = ("g", "t")
 SIGNAL_NAMES: Final = {
     "beyond_limits": "outside the limits",
     "shift": "part of a long run on one side of the centre",
     "few_crossings": "the centre is crossed too seldom",
 }
+
+
+def indicator_name(chart: str) -> str:
+    """Return an indicator as words."""
+    known = INDICATOR_WORDS.get(chart)
+    return known.title if known else words.spelled(chart)
 
 
 def signal_name(signal: str | None) -> str:
@@ -156,3 +51,269 @@ def signal_name(signal: str | None) -> str:
     return ", ".join(
         SIGNAL_NAMES.get(rule, words.spelled(rule).lower()) for rule in signal.split(";")
     )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the values of a chart are written: a share as per cent, anything else in its unit."""
+
+    unit: str | None
+
+    @property
+    def write(self) -> Callable[[float], str]:
+        """Return what writes a value with its unit."""
+        return words.percent if self.unit is None else self._with_unit
+
+    def _with_unit(self, value: float) -> str:
+        return f"{words.plain(value)} {self.unit}"
+
+    def drawn(self, value: float) -> float:
+        """Return a value as it stands on the axis."""
+        return round(100 * value, 2) if self.unit is None else round(value, 2)
+
+    @property
+    def name(self) -> str:
+        """Return what the column of values is called."""
+        return "Share" if self.unit is None else words.spelled(self.unit)
+
+
+def control_chart(chart: str, rows: Sequence[Row]) -> Chart:
+    """Return one indicator of one unit over its periods.
+
+    Rows are released rows of results.quality_points of one chart and unit.
+    """
+    ordered = sorted(rows, key=lambda row: str(row["period"]))
+    drawn = [row for row in ordered if shows(row, "value")]
+    scale = Scale(next((row["unit"] for row in ordered if row["unit"]), None))
+    is_drawn = len(drawn) >= FEWEST_POINTS
+    return Chart(
+        key=f"control-{chart.replace('_', '-')}",
+        title=_title(chart, drawn, scale) if is_drawn else indicator_name(chart),
+        note=_note(ordered, drawn),
+        twin=_twin(ordered, scale),
+        spec=_spec(drawn, scale) if is_drawn else None,
+        missing="" if is_drawn else _missing(ordered),
+        height="short",
+        legend=_legend(drawn),
+    )
+
+
+def _title(chart: str, drawn: Sequence[Row], scale: Scale) -> str:
+    """Return the indicator with its latest centre, or value, and whether a rule fired."""
+    centred = [row for row in drawn if shows(row, "center")]
+    told = (
+        f"{scale.write(centred[-1]['center'])} at the centre"
+        if centred
+        else f"{scale.write(drawn[-1]['value'])} last"
+    )
+    return f"{indicator_name(chart)}: {told}, {_signal_words(drawn)}"
+
+
+def _signal_words(drawn: Sequence[Row]) -> str:
+    signals = sum(1 for row in drawn if row["signal"])
+    if not signals:
+        return "no signal"
+    return f"signal in {signals} {_period_name(drawn, signals)}"
+
+
+def _period_name(rows: Sequence[Row], number: int) -> str:
+    """Return what a point is: a month or quarter, or a group of rare events."""
+    if any(row["method"] in RARE for row in rows):
+        name = "point"
+    else:
+        name = "quarter" if any("Q" in str(row["period"]) for row in rows) else "month"
+    return name if number == 1 else f"{name}s"
+
+
+def _missing(rows: Sequence[Row]) -> str:
+    if not rows:
+        return "The records hold nothing to follow."
+    if not any(row["value"] is not None or row["value_status"] == "suppressed" for row in rows):
+        return "The records do not hold what this indicator counts."
+    return f"Too few {_period_name(rows, 2)} have enough patients to be shown."
+
+
+def _note(rows: Sequence[Row], drawn: Sequence[Row]) -> str:
+    methods = [row["method"] for row in drawn if row["method"] and row["method"] != "none"]
+    told = METHOD_WORDS.get(methods[-1], "") if methods else NO_RULES
+    parts = [
+        told,
+        _baseline_words(drawn),
+        _point_words(rows),
+        "Grey: not yet followed long enough." if any(map(_is_open, drawn)) else "",
+        "Gaps: too few patients to be shown." if len(drawn) < len(rows) else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _point_words(rows: Sequence[Row]) -> str:
+    if any(row["method"] in RARE for row in rows):
+        return "A point is a group of events, dated by the last of them."
+    return (
+        f"By {_period_name(rows, 1)} in which episodes began, from rounded counts; signals were "
+        "looked for in the exact ones."
+    )
+
+
+def _baseline_words(drawn: Sequence[Row]) -> str:
+    phases = [(part[0]["period"], part[-1]["period"]) for part in _phases(drawn)]
+    if not phases:
+        return ""
+    told = ", then ".join(
+        first if first == last else f"{first} to {last}" for first, last in phases
+    )
+    return f"Shaded: centre and limits are from {told}, and held after that."
+
+
+def _phases(drawn: Sequence[Row]) -> list[list[Row]]:
+    """Return the points that made each centre, phase by phase."""
+    phases: list[list[Row]] = []
+    for row in drawn:
+        if row["is_baseline"]:
+            if not phases or _is_step(phases[-1][-1], row):
+                phases.append([])
+            phases[-1].append(row)
+    return phases
+
+
+def _is_step(before: Row, after: Row) -> bool:
+    """Say whether the centre moves from one point to the next by more than its rounding."""
+    if not shows(before, "center") or not shows(after, "center"):
+        return False
+    moved = abs(after["center"] - before["center"])
+    return bool(moved > CENTRE_ROUNDING * max(abs(after["center"]), abs(before["center"])))
+
+
+def _legend(drawn: Sequence[Row]) -> tuple[LegendEntry, ...]:
+    entries = [LegendEntry("dot-own", _period_name(drawn, 1))]
+    if any(row["signal"] for row in drawn):
+        entries.append(LegendEntry("diamond-signal", "signal"))
+    if any(map(_is_open, drawn)):
+        entries.append(LegendEntry("open-network", "incomplete"))
+    if any(shows(row, "center") for row in drawn):
+        entries.append(LegendEntry("line-network", "centre"))
+    if any(shows(row, "upper") for row in drawn):
+        entries.append(LegendEntry("dash-network", "limits"))
+    if _phases(drawn):
+        entries.append(LegendEntry("band-important", "makes the limits"))
+    return tuple(entries)
+
+
+def _spec(drawn: Sequence[Row], scale: Scale) -> dict[str, Any]:
+    settled = [row for row in drawn if not _is_open(row)]
+    traces = [
+        *_guides(drawn, scale),
+        _course(drawn, scale),
+        _marks([row for row in drawn if _is_open(row)], scale, "soft-ink", "circle-open", 8),
+        _marks([row for row in settled if not row["signal"]], scale, "own", "circle", 8),
+        _marks([row for row in settled if row["signal"]], scale, "signal", "diamond", 11),
+    ]
+    layout = {
+        "xaxis": style.axis(type="category", nticks=6, showgrid=False, tickangle=0),
+        "yaxis": style.axis(rangemode=_range_mode(drawn), **_suffix(scale)),
+        "shapes": [_band(drawn, part) for part in _phases(drawn)],
+        "margin": {"l": 44, "r": 12, "t": 8, "b": 32},
+    }
+    return dict(style.figure(traces, layout, style.HEIGHTS["short"]))
+
+
+def _suffix(scale: Scale) -> dict[str, Any]:
+    if scale.unit is None:
+        return {"ticksuffix": "%"}
+    return {"title": style.axis_title(scale.unit)}
+
+
+def _range_mode(drawn: Sequence[Row]) -> str:
+    ends = [float(row["value"]) for row in drawn]
+    ends += [float(row["lower"]) for row in drawn if shows(row, "lower")]
+    return "normal" if min(ends) > FLAT * max(ends) or min(ends) < 0 else "tozero"
+
+
+def _is_open(row: Row) -> bool:
+    return row["is_complete"] is False and not row["signal"]
+
+
+def _band(drawn: Sequence[Row], part: Sequence[Row]) -> dict[str, Any]:
+    """Return the shade behind the points of a baseline; a category's place is its number."""
+    periods = [row["period"] for row in drawn]
+    return {
+        "type": "rect",
+        "layer": "below",
+        "x0": periods.index(part[0]["period"]) - 0.5,
+        "x1": periods.index(part[-1]["period"]) + 0.5,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "fillcolor": style.colour("faint"),
+        "opacity": 0.55,
+        "line": {"width": 0},
+    }
+
+
+def _guides(drawn: Sequence[Row], scale: Scale) -> list[dict[str, Any]]:
+    """Return centre and limits as steps; a new phase begins a new line."""
+    guides = []
+    for column, dash in (("center", "solid"), ("lower", "dash"), ("upper", "dash")):
+        known = [row for row in drawn if shows(row, column)]
+        if not known:
+            continue
+        x, y = _broken(known, column, scale)
+        guides.append(
+            style.line(
+                x, y, "network", width=1.4, dash=dash, line={"shape": "hvh"}, connectgaps=False
+            )
+        )
+    return guides
+
+
+def _broken(known: Sequence[Row], column: str, scale: Scale) -> tuple[list[Any], list[Any]]:
+    """Return the places of a guide, with a gap where its centre changes."""
+    x, y = [known[0]["period"]], [scale.drawn(known[0][column])]
+    for before, row in pairwise(known):
+        if _is_step(before, row):
+            x.append(row["period"])
+            y.append(None)  # type: ignore[arg-type]
+        x.append(row["period"])
+        y.append(scale.drawn(row[column]))
+    return x, y
+
+
+def _course(drawn: Sequence[Row], scale: Scale) -> dict[str, Any]:
+    values = [scale.drawn(row["value"]) for row in drawn]
+    return style.line([row["period"] for row in drawn], values, "own", width=1.2)
+
+
+def _marks(rows: Sequence[Row], scale: Scale, role: str, symbol: str, size: int) -> dict[str, Any]:
+    return style.markers(
+        [row["period"] for row in rows],
+        [scale.drawn(row["value"]) for row in rows],
+        [f"{row['period']}: {scale.write(row['value'])}{_of(row, scale)}" for row in rows],
+        role,
+        symbol=symbol,
+        size=size,
+    )
+
+
+def _of(row: Row, scale: Scale) -> str:
+    if not shows(row, "denominator"):
+        return ""
+    number = words.count(row["denominator"])
+    return f" of {number}" if scale.unit is None else f", n {number}"
+
+
+def _twin(rows: Sequence[Row], scale: Scale) -> Twin:
+    cells = [
+        [
+            words.text(row["period"]),
+            words.cell(row, "numerator"),
+            words.cell(row, "denominator"),
+            words.cell(row, "value", scale.write),
+            words.cell(row, "center", scale.write),
+            words.interval_cell(row, "lower", "upper", scale.write),
+            words.text(signal_name(row["signal"])),
+        ]
+        for row in rows
+    ]
+    period = words.spelled(_period_name(rows, 1))
+    header = (period, "Numerator", "Denominator (n)", scale.name, "Centre", "Limits", "Signal")
+    return twin(header, cells)

@@ -1,6 +1,5 @@
 """How numbers, stages, domains and indicators are written for readers."""
 
-import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -130,15 +129,6 @@ def plain(number: float) -> str:
 def signed(text: str) -> str:
     """Return the text with a real minus sign."""
     return text.replace("-", MINUS)
-
-
-def in_ten(share: float) -> str:
-    """Return a share as so many in ten."""
-    tenths = math.floor(share * 10 + 0.5)
-    if tenths == 0:
-        return "Fewer than 1 in 20"
-    named = {5: "About half", 10: "Nearly all"}
-    return named.get(tenths, f"About {tenths} in 10")
 
 
 def status(row: Row, column: str) -> str:

@@ -75,7 +75,11 @@ def observed_episodes(
         baseline.select("episode_id", "patient_key", "clinic_id")
         .join(
             adherence.select(
-                "episode_id", "first_violation_day", "attended_sessions", "completed_stages"
+                "episode_id",
+                "first_violation_day",
+                "first_skip_day",
+                "attended_sessions",
+                "completed_stages",
             ),
             on="episode_id",
             how="left",
@@ -104,6 +108,7 @@ def _summary(
         "episodes": episodes.height,
         "attended_sessions": int(episodes["attended_sessions"].sum()),
         "episodes_ever_violated": episodes["first_violation_day"].count(),
+        "episodes_ever_skipped": episodes["first_skip_day"].count(),
         "episodes_completed_all": int((episodes["completed_stages"] == len(STAGES)).sum()),
         "reinjuries": int((episodes["cause"] == EVENT).sum()),
         "status_known": int(episodes["is_known"].sum()),

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.contracts.release import ABSENT, RELEASED
+from analysis.contracts.release import ABSENT
 from analysis.figures import words
 from analysis.figures.words import Row, shows
 
 WIDTH: Final = 320
 LEFT: Final = 8
-NO_CAUSE: Final = "It describes these people; it does not say why."
+NO_CAUSE: Final = "It does not say why."
 
 
 @dataclass(frozen=True)
@@ -30,60 +30,60 @@ class Strip:
 
 @dataclass(frozen=True)
 class Answer:
-    """One question of a page's reader and what the released figures say to it."""
+    """One question of a page's reader and what the released figures say to it.
+
+    `number` and `headline` read as one sentence; `counts` says of how many, how sure, and how the
+    network does; `meaning` what the number is, `caution` what it is not.
+    """
 
     key: str
     question: str
     number: str
     headline: str
-    short: str
-    sentences: tuple[str, ...]
-    beside: str
+    counts: str
+    meaning: str
     caution: str
     strip: Strip | None
-    is_hidden: bool
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
 class UnitRows:
-    """The released rows of one unit and of the network; `network` rows are None when not shown."""
+    """The released rows of one unit and of the network; `network` rows are None when not shown.
+
+    `last_stage` is the unit's row of the last stage's funnel.
+    """
 
     summary: Row | None
     pain: Row | None
+    last_stage: Row | None
     network_summary: Row | None
     network_pain: Row | None
     is_network: bool
 
 
-def answers(rows: UnitRows) -> tuple[Answer, Answer]:
-    """Return whether patients get better and whether they stay better."""
-    return better(rows), staying(rows)
+def answers(rows: UnitRows) -> tuple[Answer, ...]:
+    """Return whether patients get better, stay better, and how far they get."""
+    return better(rows), staying(rows), reaching(rows)
 
 
 def better(rows: UnitRows) -> Answer:
     """Return the share improved in pain by an important change."""
-    own = rows.pain
+    own, question = rows.pain, "Do patients get better?"
     if not shows(own, "share_improved", "improved", "episodes"):
-        return _hidden("better", "Do patients get better?", own, "share_improved", "who improved")
+        return _hidden("better", question, own, "share_improved", "who improved")
     assert own is not None  # noqa: S101 - `shows` has looked
-    share = own["share_improved"]
+    ends = ("low", "high")
     return Answer(
         key="better",
-        question="Do patients get better?",
-        number=words.percent(share),
-        headline=f"{words.in_ten(share)} have clearly less pain",
-        short=f"{words.percent(share)} have clearly less pain"
-        f"{_network_aside(rows.network_pain, 'share_improved')}",
-        sentences=(
-            f"Pain fell by an amount that matters to a patient in {words.percent(share)} of "
-            f"episodes: about {words.count(own['improved'])} of {words.count(own['episodes'])}"
-            f"{_interval(own, 'low', 'high')}.",
-            _unmeasured(own),
-        ),
-        beside=_beside(rows.network_pain, own, "share_improved", ("low", "high")),
-        caution=f"From the first to the last measure of the episode. {NO_CAUSE}",
-        strip=strip(own, rows.network_pain, "share_improved", ("low", "high"), 1.0),
-        is_hidden=False,
+        question=question,
+        number=words.percent(own["share_improved"]),
+        headline="have clearly less pain",
+        counts=f"About {words.count(own['improved'])} of {words.count(own['episodes'])} episodes"
+        f"{_interval(own, *ends)}. {_beside(rows.network_pain, own, 'share_improved', ends)}",
+        meaning=f"Their pain fell by an amount that matters to a patient. {_unmeasured(own)}",
+        caution=f"The first and the last measure of an episode alone count. {NO_CAUSE}",
+        strip=strip(own, rows.network_pain, "share_improved", ends, 1.0),
     )
 
 
@@ -93,38 +93,27 @@ def _unmeasured(own: Row) -> str:
     if not own["unmeasured"]:
         return "Everybody has a last measure."
     share = words.percent(min(1.0, own["unmeasured"] / own["episodes"]))
-    return f"{share} have no last measure; they stay in the count, as not known to be better."
+    return f"{share} have no last measure and count as not known to be better."
 
 
 def staying(rows: UnitRows) -> Answer:
     """Return the risk of re-injury within the horizon, and how many were followed."""
-    own = rows.summary
-    question = "Do they stay better?"
+    own, question = rows.summary, "Do they stay better?"
     if not shows(own, "reinjury_risk", "episodes"):
         return _hidden("staying", question, own, "reinjury_risk", "how many were injured again")
     assert own is not None  # noqa: S101 - `shows` has looked
-    risk, ends = own["reinjury_risk"], ("reinjury_risk_low", "reinjury_risk_high")
+    ends = ("reinjury_risk_low", "reinjury_risk_high")
+    network = rows.network_summary
     return Answer(
         key="staying",
         question=question,
-        number=words.percent(risk),
-        headline=f"{words.in_ten(risk)} are injured again within a year",
-        short=f"{words.percent(risk)} are injured again within a year"
-        f"{_network_aside(rows.network_summary, 'reinjury_risk')}",
-        sentences=(
-            f"The risk of re-injury within a year of the first session is {words.percent(risk)}"
-            f"{_interval(own, *ends)}, from {words.count(own['episodes'])} episodes.",
-            _known(own),
-        ),
-        beside=_beside(rows.network_summary, own, "reinjury_risk", ends),
-        caution=(
-            "People who are not heard of any more are counted only as long as they were seen. "
-            f"{NO_CAUSE}"
-        ),
-        strip=strip(
-            own, rows.network_summary, "reinjury_risk", ends, _top(own, rows.network_summary)
-        ),
-        is_hidden=False,
+        number=words.percent(own["reinjury_risk"]),
+        headline="are injured again within a year",
+        counts=f"Of {words.count(own['episodes'])} episodes{_interval(own, *ends)}. "
+        f"{_beside(network, own, 'reinjury_risk', ends)}",
+        meaning=_known(own),
+        caution=f"People not heard of any more count only as long as they were seen. {NO_CAUSE}",
+        strip=strip(own, network, "reinjury_risk", ends, _top(own, network)),
     )
 
 
@@ -133,17 +122,50 @@ def _known(own: Row) -> str:
         return "For how many the year's end is known is too small a number to be shown."
     share = min(1.0, own["status_known"] / own["episodes"])
     rest = (
-        "what happened to the others is not known."
+        "what became of the others is not known."
         if share < 1
         else "hardly anybody was lost from view."
     )
     return f"Status after a year is known for {words.percent(share)} of episodes; {rest}"
 
 
-def _network_aside(network: Row | None, column: str) -> str:
-    if network is None or not shows(network, column):
+def reaching(rows: UnitRows) -> Answer:
+    """Return the share of episodes that completed all five stages."""
+    own, question = rows.summary, "How far do they get?"
+    column = "episodes_completed_all"
+    if not shows(own, column, "episodes") or own is None or not own["episodes"]:
+        return _hidden("reaching", question, own, column, "how many complete all stages")
+    network = rows.network_summary
+    return Answer(
+        key="reaching",
+        question=question,
+        number=words.percent(_share(own, column)),
+        headline="complete all five stages",
+        counts=f"About {words.count(own[column])} of {words.count(own['episodes'])} episodes. "
+        f"{_network_share(network, column)}",
+        meaning=f"The exit of every stage was met, measured or attested.{_reach(rows, own)}",
+        caution=f"Some are still in care, and leaving can be what was agreed. {NO_CAUSE}",
+        strip=_placed(_share(own, column), None, _known_share(network, column), 1.0),
+    )
+
+
+def _reach(rows: UnitRows, own: Row) -> str:
+    last = rows.last_stage
+    if last is None or not shows(last, "episodes_worked"):
         return ""
-    return f" (network {words.percent(network[column])})"
+    share = min(1.0, last["episodes_worked"] / own["episodes"])
+    return f" {words.percent(share)} reach the last stage, endurance."
+
+
+def _known_share(network: Row | None, column: str) -> float | None:
+    if network is None or not shows(network, column, "episodes") or not network["episodes"]:
+        return None
+    return _share(network, column)
+
+
+def _network_share(network: Row | None, column: str) -> str:
+    share = _known_share(network, column)
+    return "" if share is None else f"Network: {words.percent(share)}."
 
 
 def _interval(row: Row, low: str, high: str) -> str:
@@ -157,26 +179,23 @@ def _beside(network: Row | None, own: Row, column: str, ends: tuple[str, str]) -
         return ""
     assert network is not None  # noqa: S101 - `shows` has looked
     value = network[column]
-    told = f"Network: {words.percent(value)}{_interval(network, *ends)}."
+    told = f"Network: {words.percent(value)}"
     if not shows(own, *ends):
-        return told
+        return f"{told}."
     if own[ends[0]] <= value <= own[ends[1]]:
-        return f"{told} No clear difference: the network's figure lies in this clinic's interval."
+        return f"{told}, no clear difference."
     place = "higher" if own[column] > value else "lower"
-    return (
-        f"{told} This clinic's figure is {place}; who its patients are is not taken into account."
-    )
+    return f"{told}; here it is {place}. Who the patients are is not taken into account."
 
 
 def _hidden(key: str, question: str, row: Row | None, column: str, what: str) -> Answer:
     if row is None or words.status(row, column) == ABSENT:
-        number, headline, short = "none", "Not known", f"{what} is not known"
+        number, headline = "none", "Not known"
         sentence = f"The records do not tell {what}: it was not measured or not followed up."
     else:
         number, headline = "hidden", "Too few patients to say"
-        short = f"{what} cannot be said of so few patients"
         sentence = f"The figure of {what} rests on too few patients to be shown."
-    return Answer(key, question, number, headline, short, (sentence,), "", "", None, is_hidden=True)
+    return Answer(key, question, number, headline, "", sentence, "", None, is_hidden=True)
 
 
 def _top(own: Row, network: Row | None) -> float:
@@ -188,25 +207,28 @@ def _top(own: Row, network: Row | None) -> float:
 
 def strip(own: Row, network: Row | None, column: str, ends: tuple[str, str], top: float) -> Strip:
     """Return a figure with its interval on a line from 0 to `top`."""
+    interval = (own[ends[0]], own[ends[1]]) if shows(own, *ends) else None
+    beside = network[column] if network is not None and shows(network, column) else None
+    return _placed(own[column], interval, beside, top)
 
-    def place(row: Row | None, name: str) -> float | None:
-        if row is None or words.status(row, name) != RELEASED:
-            return None
-        return round(LEFT + (WIDTH - 2 * LEFT) * min(float(row[name]) / top, 1.0), 1)
 
-    ticks = tuple(
-        (round(LEFT + (WIDTH - 2 * LEFT) * part / 4, 1), words.percent(top * part / 4))
-        for part in range(5)
-    )
-    told = f"{words.percent(own[column])}{_interval(own, *ends)}"
-    if shows(network, column) and network is not None:
-        told += f"; network {words.percent(network[column])}"
+def _placed(
+    own: float, interval: tuple[float, float] | None, network: float | None, top: float
+) -> Strip:
+    def place(value: float) -> float:
+        return round(LEFT + (WIDTH - 2 * LEFT) * min(value / top, 1.0), 1)
+
+    told = words.percent(own)
+    if interval:
+        told += f" (95% interval {words.percent(interval[0])} to {words.percent(interval[1])})"
+    if network is not None:
+        told += f"; network {words.percent(network)}"
     return Strip(
-        own=place(own, column),
-        own_low=place(own, ends[0]),
-        own_high=place(own, ends[1]),
-        network=place(network, column),
-        ticks=ticks,
+        own=place(own),
+        own_low=place(interval[0]) if interval else None,
+        own_high=place(interval[1]) if interval else None,
+        network=None if network is None else place(network),
+        ticks=tuple((place(top * part / 4), words.percent(top * part / 4)) for part in range(5)),
         words=told,
     )
 
@@ -221,26 +243,36 @@ class Fact:
     is_hidden: bool = False
 
 
+def whom(rows: UnitRows) -> str:
+    """Return whom a page is about, as a line of its head; empty where nobody is counted."""
+    own = rows.summary
+    if own is None:
+        return ""
+    if not shows(own, "patients", "episodes"):
+        return "fewer patients than can be shown"
+    return f"{words.count(own['patients'])} patients in {words.count(own['episodes'])} episodes"
+
+
 def facts(rows: UnitRows) -> list[Fact]:
     """Return who the page is about and how their care went, in smaller figures."""
     own, network = rows.summary, rows.network_summary
     if own is None:
         return []
     return [
-        _count_fact(own),
-        _share_fact(
-            "Completed all five stages",
-            own,
-            network,
-            "episodes_completed_all",
-            "met the exit of every stage, measured or attested; some are still in care",
-        ),
+        _count_fact(own, network),
         _share_fact(
             "Moved on early at least once",
             own,
             network,
             "episodes_ever_violated",
             "worked a stage before the one that must come first was completed",
+        ),
+        _share_fact(
+            "Skipped a stage",
+            own,
+            network,
+            "episodes_ever_skipped",
+            "worked a stage while an earlier one had never been worked; all of them moved on early",
         ),
         _share_fact(
             "Status known after a year",
@@ -252,14 +284,18 @@ def facts(rows: UnitRows) -> list[Fact]:
     ]
 
 
-def _count_fact(own: Row) -> Fact:
+def _count_fact(own: Row, network: Row | None) -> Fact:
     if not shows(own, "patients", "episodes"):
         return Fact("Patients", "hidden", "too few to be shown", is_hidden=True)
     sessions = words.cell(own, "attended_sessions").text
+    beside = ""
+    if network is not None and shows(network, "patients"):
+        beside = f" Network: {words.count(network['patients'])} patients."
     return Fact(
         "Patients",
         words.count(own["patients"]),
-        f"in {words.count(own['episodes'])} episodes with {sessions} attended sessions",
+        f"in {words.count(own['episodes'])} episodes with {sessions} attended sessions; who came "
+        f"back with another problem is one patient with two episodes.{beside}",
     )
 
 

@@ -97,6 +97,7 @@ def _people(shelf: Shelf) -> list[Block]:
         "status_known": "Episodes with known status at the horizon",
         "reinjuries": "Episodes with a first re-injury by the horizon",
         "episodes_ever_violated": "Episodes that ever left the order",
+        "episodes_ever_skipped": "Episodes that ever skipped a stage",
         "episodes_completed_all": "Episodes that completed all stages",
     }
     cells = [(words.text(name), words.cell(row, column)) for column, name in names.items()]

@@ -44,6 +44,7 @@ HIDDEN: Final = "hidden: too few patients"
 MONTHS_LISTED: Final = 12
 MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 QUARTER: Final = re.compile(r"(\d{4})-Q([1-4])")
+YEAR: Final = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def signals(shelf: Shelf, facts: ReleaseFacts, month: str | None = None) -> list
 
 
 def is_listed(period: str, month: str) -> bool:
-    """Say whether a period (YYYY-MM or YYYY-Qn) meets the twelve months up to the month."""
+    """Say whether a period (YYYY-MM, YYYY-Qn or YYYY) meets the twelve months up to the month."""
     first, last = month_numbers(period)
     _, end = month_numbers(month)
     return last > end - MONTHS_LISTED and first <= end
@@ -97,7 +98,7 @@ def is_listed(period: str, month: str) -> bool:
 def month_numbers(period: str) -> tuple[int, int]:
     """Return the first and the last month of a period, counted from the year 0.
 
-    Raises `ValueError` when it is neither YYYY-MM nor YYYY-Qn.
+    Raises `ValueError` when it is neither YYYY-MM nor YYYY-Qn nor YYYY.
     """
     if found := MONTH.fullmatch(period):
         month = 12 * int(found[1]) + int(found[2]) - 1
@@ -105,6 +106,9 @@ def month_numbers(period: str) -> tuple[int, int]:
     if found := QUARTER.fullmatch(period):
         first = 12 * int(found[1]) + 3 * (int(found[2]) - 1)
         return first, first + 2
+    if YEAR.fullmatch(period):
+        first = 12 * int(period)
+        return first, first + 11
     raise ValueError(period)
 
 

@@ -1,15 +1,15 @@
-"""What the quality page shows: the network's control charts, and every signal with a question."""
+"""What the quality page shows: every signal with a question, the charts, and how clinics differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.contracts.release import ReleaseFacts
 from analysis.contracts.results import NETWORK
 from analysis.figures.chart import Chart
 from analysis.figures.control import indicator_name
-from analysis.pages.meeting import Signal, signals
+from analysis.pages.indicators import ChartGroup
+from analysis.pages.meeting import Signal
 from analysis.pages.shelf import Shelf
-from analysis.pages.units import control_charts
+from analysis.pages.units import Release, review, spread
 
 
 @dataclass(frozen=True)
@@ -17,25 +17,34 @@ class QualityPage:
     """Everything the quality page shows. `clinics` counts clinics with a signal, unnamed."""
 
     signals: Sequence[Signal]
-    charts: Sequence[Chart]
+    groups: Sequence[ChartGroup]
     clinics: Sequence[str]
+    spread: Sequence[Chart]
+    why_no_spread: str | None
 
 
-def quality_page(shelf: Shelf, facts: ReleaseFacts) -> QualityPage:
-    """Return the network's signals of the last twelve months, and its charts."""
-    found = signals(shelf, facts, facts.last_month)
+def quality_page(release: Release) -> QualityPage:
+    """Return the network's signals of the last twelve months, its charts, and clinics unnamed."""
+    shelf = release.shelf
     return QualityPage(
-        signals=[each for each in found if each.unit_kind == NETWORK],
-        charts=control_charts(shelf, "network", None),
+        signals=[each for each in release.signals if each.unit_kind == NETWORK],
+        groups=review(shelf, NETWORK, None, "network"),
         clinics=_clinics_with_signals(shelf),
+        spread=spread(shelf),
+        why_no_spread=shelf.why_alone,
     )
 
 
 def _clinics_with_signals(shelf: Shelf) -> list[str]:
+    """Return for each indicator in how many clinics a rule fired, those without any left out."""
     rows = shelf.of_unit("quality_points", "clinic")
-    told = []
-    for chart in dict.fromkeys(row["chart"] for row in rows):
-        units = {row["unit_name"] for row in rows if row["chart"] == chart}
-        marked = {row["unit_name"] for row in rows if row["chart"] == chart and row["signal"]}
-        told.append(f"{indicator_name(chart)}: {len(marked)} of {len(units)} clinics")
-    return told
+    units: dict[str, set[str]] = {}
+    marked: dict[str, set[str]] = {}
+    for row in rows:
+        units.setdefault(row["chart"], set()).add(row["unit_name"])
+        if row["signal"]:
+            marked.setdefault(row["chart"], set()).add(row["unit_name"])
+    return [
+        f"{indicator_name(chart)}: {len(found)} of {len(units[chart])} clinics"
+        for chart, found in sorted(marked.items(), key=lambda one: indicator_name(one[0]))
+    ]

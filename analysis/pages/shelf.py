@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from analysis.contracts.release import ReleasedTable
 from analysis.disclosure import why_no_comparison
+from analysis.figures import words
 from analysis.figures.words import Row
 from analysis.pages.answers import UnitRows, first
 from analysis.reporting import readable
@@ -28,11 +30,21 @@ class Shelf:
 
     def of_unit(self, table: str, kind: str, name: str | None = None) -> list[Row]:
         """Return the rows of the network, of all clinics, or of one clinic."""
-        return [
-            row
-            for row in self.rows(table)
-            if row["unit_kind"] == kind and (name is None or row["unit_name"] == name)
-        ]
+        units = self._by_unit.get(table, {})
+        if name is not None:
+            return units.get((kind, name), [])
+        return [row for (of_kind, _), rows in units.items() if of_kind == kind for row in rows]
+
+    @cached_property
+    def _by_unit(self) -> dict[str, dict[tuple[str, str], list[Row]]]:
+        """Return the rows of every table about units by unit, so that no page reads them all."""
+        found: dict[str, dict[tuple[str, str], list[Row]]] = {}
+        for table, rows in self.tables.items():
+            if rows and "unit_kind" in rows[0]:
+                units = found.setdefault(table, {})
+                for row in rows:
+                    units.setdefault((row["unit_kind"], row["unit_name"]), []).append(row)
+        return found
 
     def beside(self, table: str) -> list[Row]:
         """Return the network's rows where they may stand beside a clinic."""
@@ -59,7 +71,12 @@ class Shelf:
             "stage_exits",
         )
         return sorted(
-            {row["unit_name"] for table in tables for row in self.of_unit(table, "clinic")}
+            {
+                name
+                for table in tables
+                for kind, name in self._by_unit.get(table, {})
+                if kind == "clinic"
+            }
         )
 
 
@@ -86,6 +103,9 @@ def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
     return UnitRows(
         summary=first(shelf.of_unit("unit_summaries", kind, name), lambda _: True),
         pain=first(shelf.of_unit("responders", kind, name), is_pain),
+        last_stage=first(
+            shelf.of_unit("stage_funnel", kind, name), lambda row: row["stage"] == words.STAGES[-1]
+        ),
         network_summary=first(beside("unit_summaries"), lambda _: True),
         network_pain=first(beside("responders"), is_pain),
         is_network=kind == "network",

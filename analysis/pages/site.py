@@ -5,6 +5,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.contracts.errors import ReleaseRefusedError
@@ -13,10 +14,13 @@ from analysis.contracts.release import FormerRelease, ReleasedTable, ReleaseFact
 from analysis.figures.chart import Chart
 from analysis.figures.script import STYLE_HASHES, plotly_script
 from analysis.figures.style import COLOURS
+from analysis.pages.changes import before
+from analysis.pages.meeting import signals
 from analysis.pages.reviews import quality_page
 from analysis.pages.shelf import Shelf, fill
 from analysis.pages.studies import research_page
-from analysis.pages.units import clinic_page, network_page
+from analysis.pages.therapists import therapists_page
+from analysis.pages.units import Release, clinic_page, network_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,34 +38,41 @@ def render_site(
     released: Mapping[str, ReleasedTable],
     facts: ReleaseFacts,
     protocol: Protocol,
-    former: FormerRelease | None = None,  # noqa: ARG001 - the pages do not compare yet
+    former: FormerRelease | None = None,
 ) -> dict[str, bytes]:
     """Return every file of the site by its path.
 
     `released` comes from the release gate; tables that are missing are treated as empty, and the
-    pages then say so. `protocol` is the one the results were made under. Reads no clock and no
-    disk but the package's own templates.
+    pages then say so. `protocol` is the one the results were made under; with a `former` release
+    every unit's page says what changed since. Reads no clock and no disk but the package's own
+    templates.
     """
     _refuse_what_did_not_pass_the_gate(released)
-    environment = _environment()
-    shelf = fill(released)
-    clinics = {name: clinic_file(name) for name in shelf.clinics()}
-    research = research_page(shelf, released, protocol, facts)
+    release = _release(fill(released), facts, protocol, former)
+    clinics = {name: clinic_file(name) for name in release.shelf.clinics()}
+    therapists = therapists_page(release.shelf, protocol)
+    writer = _Writer(_environment(), facts, has_therapists=therapists is not None)
+    research = research_page(release.shelf, released, protocol, facts)
+    network = {"page": network_page(release), "clinics": clinics}
     pages = {
-        "index.html": _page(environment, "network", facts, "", _network(shelf, protocol, clinics)),
-        "quality.html": _page(
-            environment, "quality", facts, "", {"page": quality_page(shelf, facts)}
-        ),
-        "research.html": _page(environment, "research", facts, "", {"page": research}),
+        "index.html": writer.page("network", "", network),
+        "quality.html": writer.page("quality", "", {"page": quality_page(release)}),
+        "research.html": writer.page("research", "", {"page": research}),
     }
+    if therapists is not None:
+        pages["therapists.html"] = writer.page("therapists", "", {"page": therapists})
     for name, file in clinics.items():
-        shown = {"page": clinic_page(shelf, protocol, name)}
-        pages[f"clinics/{file}"] = _page(environment, "clinic", facts, "../", shown)
+        shown = {"page": clinic_page(release, name)}
+        pages[f"clinics/{file}"] = writer.page("clinic", "../", shown)
     return {path: text.encode() for path, text in pages.items()} | assets()
 
 
 def render_clinic(
-    released: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol, clinic: str
+    released: Mapping[str, ReleasedTable],
+    facts: ReleaseFacts,
+    protocol: Protocol,
+    clinic: str,
+    former: FormerRelease | None = None,
 ) -> dict[str, bytes]:
     """Return the files of one clinic's page alone, made from its own rows.
 
@@ -70,9 +81,15 @@ def render_clinic(
     """
     _refuse_what_did_not_pass_the_gate(released)
     shelf = fill(released).of_clinic(clinic)
-    shown = {"page": clinic_page(shelf, protocol, clinic)}
-    page = _page(_environment(), "clinic", facts, "", shown, is_alone=True)
+    shown = {"page": clinic_page(_release(shelf, facts, protocol, former), clinic)}
+    page = _Writer(_environment(), facts, is_alone=True).page("clinic", "", shown)
     return {"index.html": page.encode()} | assets()
+
+
+def _release(
+    shelf: Shelf, facts: ReleaseFacts, protocol: Protocol, former: FormerRelease | None
+) -> Release:
+    return Release(shelf, protocol, facts, before(former), signals(shelf, facts, facts.last_month))
 
 
 def _refuse_what_did_not_pass_the_gate(released: Mapping[str, object]) -> None:
@@ -97,23 +114,25 @@ def assets() -> dict[str, bytes]:
     }
 
 
-def _network(shelf: Shelf, protocol: Protocol, clinics: Mapping[str, str]) -> dict[str, Any]:
-    page = network_page(shelf, protocol)
-    return {"page": page, "clinics": clinics, "why_no_funnels": shelf.why_alone}
+@dataclass(frozen=True)
+class _Writer:
+    """Writes pages of one release; a page that is alone links to no other."""
 
+    environment: "Environment"
+    facts: ReleaseFacts
+    has_therapists: bool = False
+    is_alone: bool = False
 
-def _page(
-    environment: "Environment",
-    template: str,
-    facts: ReleaseFacts,
-    root: str,
-    shown: Mapping[str, Any],
-    *,
-    is_alone: bool = False,
-) -> str:
-    return environment.get_template(f"{template}.html.j2").render(
-        facts=facts, root=root, policy=POLICY, current=template, is_alone=is_alone, **shown
-    )
+    def page(self, template: str, root: str, shown: Mapping[str, Any]) -> str:
+        return self.environment.get_template(f"{template}.html.j2").render(
+            facts=self.facts,
+            root=root,
+            policy=POLICY,
+            current=template,
+            is_alone=self.is_alone,
+            has_therapists=self.has_therapists,
+            **shown,
+        )
 
 
 def _environment() -> "Environment":

@@ -13,7 +13,6 @@ from analysis.disclosure import release_tables
 from analysis.figures import style
 from analysis.figures.balance import balance_chart, covariate_name
 from analysis.figures.chart import Chart
-from analysis.figures.clinics import improvement_funnel, limits_of_chance
 from analysis.figures.contrasts import biased_beside_designed
 from analysis.figures.control import control_chart
 from analysis.figures.courses import course_chart
@@ -238,38 +237,6 @@ def test_a_control_chart_of_small_months_says_so() -> None:
     chart = control_chart("follow_up_capture", released("quality_points", *months))
     assert chart.spec is None
     assert "Too few" in chart.missing
-
-
-def test_a_funnel_names_no_clinic() -> None:
-    rows = [
-        row
-        for name, size in (("network", 600), ("north", 400), ("south", 200))
-        for row in released(
-            "responders",
-            {
-                "unit_kind": "network" if name == "network" else "clinic",
-                "unit_name": name,
-                "domain": "pain",
-                "change": "important",
-                "episodes": size,
-                "patients": size,
-                "improved": size // 2,
-                "not_improved": size // 4,
-                "unmeasured": size // 4,
-                "share_improved": 0.5,
-                "low": 0.4,
-                "high": 0.6,
-            },
-        )
-    ]
-    chart = improvement_funnel(rows[0], rows[1:])
-    assert "north" not in json.dumps(chart.spec) + str(chart.twin)
-    assert len(chart.twin.rows) == 2
-
-
-def test_limits_of_chance_narrow_with_size() -> None:
-    assert limits_of_chance(0.5, 100, 1.96) == pytest.approx((0.402, 0.598))
-    assert limits_of_chance(0.02, 20, 3.09)[0] == 0.0
 
 
 @pytest.mark.parametrize("dark", [False, True])

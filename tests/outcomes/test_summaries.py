@@ -26,12 +26,12 @@ BASELINE = drawn("""
 """)
 
 ADHERENCE = drawn("""
-    order_name  episode_id  first_violation_day  attended_sessions  completed_stages
-    seed        E1          -                    12                 5
-    seed        E2          7                    5                  2
-    seed        E3          -                    1                  0
-    seed        E4          0                    9                  5
-    alt23       E1          3                    12                 5
+    order_name  episode_id  first_violation_day  first_skip_day  attended_sessions  completed_stages
+    seed        E1          -                    -               12                 5
+    seed        E2          7                    -               5                  2
+    seed        E3          -                    -               1                  0
+    seed        E4          0                    21              9                  5
+    alt23       E1          3                    3               12                 5
 """)
 
 OUTCOMES = drawn("""
@@ -50,6 +50,7 @@ def test_a_unit_is_summed_up() -> None:
     assert (network["unit_kind"], network["unit_name"]) == ("network", "network")
     assert (network["patients"], network["episodes"], network["attended_sessions"]) == (3, 4, 27)
     assert (network["episodes_ever_violated"], network["episodes_completed_all"]) == (2, 2)
+    assert network["episodes_ever_skipped"] == 1
     assert (network["reinjuries"], network["status_known"]) == (1, 3)
     # E3 leaves at day 30; one of three is injured at day 40.
     assert round(network["reinjury_risk"], 12) == round(1 / 3, 12)

@@ -9,7 +9,7 @@ import polars as pl
 from analysis.contracts.protocol import Disclosure, load_protocol
 from analysis.contracts.release import ReleaseFacts
 from analysis.contracts.results import CLINIC, NETWORK, RESULT_TABLES, conform, empty
-from tests.pages import research_rows, trajectory_rows
+from tests.pages import research_rows, review_rows, trajectory_rows
 
 DISCLOSURE = Disclosure(smallest_count=11, rounding_base=5)
 FACTS = ReleaseFacts(
@@ -31,7 +31,6 @@ UNITS = {"pain": "{score}", "flexibility": "%", "strength": "%", "endurance": "%
 STARTS = {"pain": 6.2, "flexibility": 61.0, "strength": 55.0, "endurance": 48.0}
 GAINS = {"pain": -0.9, "flexibility": 7.0, "strength": 8.0, "endurance": 9.0}
 REACHED = (1.0, 0.84, 0.71, 0.6, 0.47)
-MONTHS = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(1, 13)]
 Rows = list[dict[str, Any]]
 # Arguments about other outcomes and exposures, from which the effect cannot be computed.
 NEVER_SEALED = ("empirical_null", "empirical_null_exposures", "positive_control")
@@ -50,10 +49,14 @@ def results(
         {name: [row for unit in units for row in unit[name]] for name in units[0]} if units else {}
     )
     network = {name: add_up(name, rows) + rows for name, rows in tables.items()}
-    made = {name: conform(name, pl.DataFrame(rows)) for name, rows in network.items() if rows}
+    made = {name: conform(name, drawn(rows)) for name, rows in network.items() if rows}
     total = sum(size for _, size in clinics)
     study = study_tables(draw, total, clinics) if total else {}
     return {name: empty(name) for name in RESULT_TABLES} | made | study
+
+
+def drawn(rows: Rows) -> pl.DataFrame:
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def unit_tables(draw: np.random.Generator, name: str, episodes: int) -> dict[str, Rows]:
@@ -64,7 +67,7 @@ def unit_tables(draw: np.random.Generator, name: str, episodes: int) -> dict[str
         "stage_funnel": funnel(draw, episodes),
         "domain_courses": courses(draw, episodes, skill),
         "responders": responders(draw, episodes, skill),
-        "quality_points": quality(draw, episodes),
+        "quality_points": review_rows.quality(draw, episodes),
     }
     entered = [row["episodes_worked"] for row in tables["stage_funnel"]]
     unmeasured = {row["domain"]: row["unmeasured"] for row in tables["responders"]}
@@ -73,6 +76,10 @@ def unit_tables(draw: np.random.Generator, name: str, episodes: int) -> dict[str
         "stage_times": trajectory_rows.stage_times(entered),
         "stage_exits": trajectory_rows.stage_exits(draw, entered),
         "stage_endings": trajectory_rows.stage_endings(draw, entered),
+        "case_mix": review_rows.case_mix(draw, episodes),
+        "risk_cusums": review_rows.risk_cusums(draw, episodes),
+        "data_quality": review_rows.data_quality(draw, episodes),
+        "group_summaries": review_rows.group_summaries(draw, episodes),
     }
     return {name: [unit | row for row in rows] for name, rows in tables.items()}
 
@@ -87,6 +94,7 @@ def summary(draw: np.random.Generator, episodes: int, skill: float) -> dict[str,
         "episodes": episodes,
         "attended_sessions": int(draw.poisson(12.4 * episodes)),
         "episodes_ever_violated": int(draw.binomial(episodes, 0.42)),
+        "episodes_ever_skipped": int(draw.binomial(episodes, 0.21)),
         "episodes_completed_all": int(draw.binomial(episodes, 0.31)),
         "reinjuries": hurt,
         "reinjury_risk": risk + 0.0012345,
@@ -174,44 +182,13 @@ def responder(
     }
 
 
-def quality(draw: np.random.Generator, episodes: int) -> Rows:
-    rows: Rows = []
-    for chart, share in {"premature_advance": 0.42, "follow_up_capture": 0.78}.items():
-        for place, month in enumerate(MONTHS):
-            base = int(draw.poisson(episodes / 12))
-            moved = share + (0.18 if chart == "follow_up_capture" and place > 14 else 0.0)
-            rows.append(
-                {
-                    "chart": chart,
-                    "period": month,
-                    "numerator": float(draw.binomial(base, min(moved, 0.97))),
-                    "denominator": float(base),
-                    "patients": base,
-                    "method": "p",
-                    "is_complete": place < 20,
-                }
-            )
-    return [row | limits(row) for row in rows]
-
-
-def limits(row: dict[str, Any]) -> dict[str, Any]:
-    center = 0.42 if row["chart"] == "premature_advance" else 0.78
-    base = row["denominator"]
-    value = row["numerator"] / base if base else None
-    half = 3 * np.sqrt(center * (1 - center) / base) if base else None
-    low = max(0.0, center - half) if half is not None else None
-    high = min(1.0, center + half) if half is not None else None
-    beyond = value is not None and low is not None and high is not None and not low <= value <= high
-    signal = "beyond_limits" if beyond and row["is_complete"] else None
-    return {"value": value, "center": center, "lower": low, "upper": high, "signal": signal}
-
-
 ADDED = {
     "unit_summaries": (
         "patients",
         "episodes",
         "attended_sessions",
         "episodes_ever_violated",
+        "episodes_ever_skipped",
         "episodes_completed_all",
         "reinjuries",
         "status_known",
@@ -224,8 +201,32 @@ ADDED = {
     "stage_times": ("at_risk",),
     "stage_exits": ("episodes", "patients", "exited", "not_exited"),
     "stage_endings": ("episodes", "patients"),
+    "case_mix": ("episodes", "patients", "observed"),
+    "risk_cusums": ("episodes", "patients", "observed"),
+    "data_quality": ("numerator", "denominator", "patients"),
+    "group_summaries": (
+        "episodes",
+        "patients",
+        "improved",
+        "episodes_completed_all",
+        "reinjuries",
+        "status_known",
+    ),
 }
-KEYS = ("domain", "stage", "change", "chart", "period", "week", "reason")
+KEYS = (
+    "domain",
+    "stage",
+    "change",
+    "chart",
+    "period",
+    "week",
+    "reason",
+    "outcome",
+    "tier",
+    "requirement",
+    "subgroup_kind",
+    "subgroup",
+)
 
 
 def add_up(table: str, rows: Rows) -> Rows:
@@ -237,8 +238,11 @@ def add_up(table: str, rows: Rows) -> Rows:
 
 
 def network_row(table: str, group: Rows) -> dict[str, Any]:
-    summed = {name: sum(row[name] for row in group) for name in ADDED[table]}
-    weights = [row[ADDED[table][0]] for row in group]
+    summed = {
+        name: sum(row[name] for row in group) if group[0][name] is not None else None
+        for name in ADDED[table]
+    }
+    weights = [row[ADDED[table][0]] or row["patients"] for row in group]
     row = dict(group[0])
     for name, value in row.items():
         if isinstance(value, float) and name not in summed:
@@ -249,11 +253,19 @@ def network_row(table: str, group: Rows) -> dict[str, Any]:
         row |= responder(
             row["domain"], row["change"], row["episodes"], row["improved"], row["unmeasured"]
         )
+    if table == "data_quality":
+        row["share"] = row["numerator"] / row["denominator"]
+        row["needed"] = group[0]["needed"]
+        row["is_met"] = bool(row["share"] >= row["needed"])
+    if table == "group_summaries":
+        row["share_improved"] = row["improved"] / row["episodes"] if row["episodes"] else None
     if table == "deteriorations":
         row |= trajectory_rows.deterioration(
             row["domain"], row["episodes"], row["deteriorated"], row["unmeasured"]
         )
-    return row | limits(row) if table == "quality_points" else row
+    if table == "quality_points" and row["chart"] in review_rows.SHARES:
+        row |= review_rows.share_limits(row)
+    return row
 
 
 def study_tables(

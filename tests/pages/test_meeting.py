@@ -187,6 +187,8 @@ def test_a_requirement_that_is_not_met_is_no_signal() -> None:
         ("2025-Q1", "2024-12", False),
         ("2024-Q2", "2025-05", True),
         ("2024-Q2", "2025-06", False),
+        ("2024", "2025-11", True),
+        ("2024", "2025-12", False),
     ],
 )
 def test_a_months_list_goes_back_a_year(period: str, month: str, *, listed: bool) -> None:

@@ -263,7 +263,7 @@ def test_specs_are_json_that_cannot_leave_their_element(every_day: dict[str, byt
 
 def with_tails(rows: pl.DataFrame, draw: np.random.Generator) -> tuple[pl.DataFrame, list[str]]:
     """Return the rows with every statistic given decimals of its own, and these decimals."""
-    known = ("threshold", "numerator", "denominator", "week", "parameter")
+    known = ("threshold", "numerator", "denominator", "week", "parameter", "needed")
     columns = [name for name in rows.select(pl.col(pl.Float64)).columns if name not in known]
     tails = {name: draw.integers(100000, 999999, rows.height) for name in columns}
     planted = rows.with_columns(

@@ -103,7 +103,8 @@
     root.classList.add("printing");
     closed = [...parts, ...folds].filter((one) => !one.open);
     closed.forEach((one) => { one.open = true; });
-    if (window.Plotly) drawings.forEach(draw);
+    // What a reader has left closed is printed as its title.
+    if (window.Plotly) drawings.filter((one) => one.checkVisibility()).forEach(draw);
   });
   window.addEventListener("afterprint", () => {
     root.classList.remove("printing");

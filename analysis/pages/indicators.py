@@ -1,0 +1,78 @@
+"""The control charts of a unit, in groups that a reader opens one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.figures.chart import Chart
+from analysis.figures.control import control_chart
+from analysis.figures.words import Row
+from analysis.pages.shelf import Shelf
+
+# Key, title, and the beginnings of the indicators' names, in the order in which they are shown.
+GROUPS: Final = (
+    (
+        "outcomes",
+        "Getting better and staying better",
+        ("improved_", "pain_change_", "deteriorated", "reinjury_", "adverse_"),
+    ),
+    (
+        "order",
+        "Keeping the order",
+        ("premature_", "exit_evidence", "measured_exits", "never_exit_", "completed_"),
+    ),
+    ("recording", "Measuring and following up", ("pain_measured", "follow_up_", "stage_labels")),
+    ("attendance", "Coming to sessions", ("missed_", "no_shows", "late_cancellations")),
+    ("stages", "Time and visits in each stage", ("days_in_stage_", "visits_in_stage_")),
+    ("further", "Further indicators", ("",)),
+)
+
+
+@dataclass(frozen=True)
+class ChartGroup:
+    """Charts about one matter; `told` says of them what a reader sees before opening it."""
+
+    key: str
+    title: str
+    told: str
+    charts: Sequence[Chart]
+
+
+def chart_groups(shelf: Shelf, kind: str, name: str | None) -> list[ChartGroup]:
+    """Return the control charts of one unit by group; those that can be drawn come first."""
+    series: dict[str, list[Row]] = {}
+    for row in shelf.of_unit("quality_points", kind, name):
+        series.setdefault(row["chart"], []).append(row)
+    grouped: dict[str, list[str]] = {}
+    for chart in series:
+        grouped.setdefault(_group_of(chart), []).append(chart)
+    return [
+        _group(key, title, {chart: series[chart] for chart in _in_order(grouped[key], starts)})
+        for key, title, starts in GROUPS
+        if key in grouped
+    ]
+
+
+def _group_of(chart: str) -> str:
+    return next(key for key, _, starts in GROUPS if chart.startswith(starts))
+
+
+def _in_order(charts: Sequence[str], starts: Sequence[str]) -> list[str]:
+    def place(chart: str) -> tuple[int, str]:
+        return next(at for at, start in enumerate(starts) if chart.startswith(start)), chart
+
+    return sorted(charts, key=place)
+
+
+def _group(key: str, title: str, series: dict[str, list[Row]]) -> ChartGroup:
+    charts = [control_chart(chart, rows) for chart, rows in series.items()]
+    signals = sum(any(row["signal"] for row in rows) for rows in series.values())
+    drawn = [chart for chart in charts if chart.spec is not None]
+    told = f"{len(charts)} chart{'s' if len(charts) != 1 else ''}"
+    if not drawn:
+        told += ", none with enough patients to be drawn"
+    elif signals:
+        told += f", a signal in {signals}"
+    else:
+        told += ", no signal"
+    return ChartGroup(key, title, told, [*drawn, *(one for one in charts if one.spec is None)])
