@@ -1,29 +1,42 @@
 """Whether a unit's chart goes by month or, where its months are too small, by quarter."""
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from analysis.quality.charts import FEWEST_POINTS, SMALLEST_EXPECTED_COUNT
 from analysis.quality.indicators import Indicator
 
 
-def charted_periods(
-    series: pl.DataFrame, indicator: Indicator, smallest_episodes: int
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Sizes:
+    """How large a unit, and a count behind a point, must be: episodes in all, and people shown."""
+
+    smallest_episodes: int
+    smallest_shown: int
+
+
+def charted_periods(series: pl.DataFrame, indicator: Indicator, sizes: Sizes) -> pl.DataFrame:
     """Return the months or the quarters of one unit's indicator; nothing of too small a unit.
 
     `series` holds both, see `indicator_points`. Months are charted where the usual one is large
-    enough: `smallest_episodes`, and five cases to be expected of shares and rates. Otherwise
-    quarters are, unless fewer than ten of them could be followed: then months of enough episodes
-    still make a run chart.
+    enough, its count may be shown, and five cases can be expected. Otherwise quarters are, unless
+    only the last is wanting and fewer than ten quarters could be followed: then months make a run
+    chart.
     """
     months, quarters = series.filter(~pl.col("is_quarter")), series.filter(pl.col("is_quarter"))
-    if months["episodes"].sum() < smallest_episodes:
+    if months["episodes"].sum() < sizes.smallest_episodes:
         return months.clear()
-    has_size = _usual(months, "episodes") >= smallest_episodes
-    if has_size and _has_enough_cases(months, indicator):
-        return months
+    if not _can_be_shown(months, indicator, sizes):
+        return quarters
     too_few_quarters = quarters.filter("is_complete").height < FEWEST_POINTS
-    return months if has_size and too_few_quarters else quarters
+    return months if too_few_quarters or _has_enough_cases(months, indicator) else quarters
+
+
+def _can_be_shown(months: pl.DataFrame, indicator: Indicator, sizes: Sizes) -> bool:
+    if _usual(months, "episodes") < sizes.smallest_episodes:
+        return False
+    return indicator.kind == "mean" or _usual(months, "numerator") >= sizes.smallest_shown
 
 
 def _has_enough_cases(months: pl.DataFrame, indicator: Indicator) -> bool:

@@ -29,8 +29,8 @@ from analysis.quality.indicators import (
     indicator_points,
     indicators,
 )
-from analysis.quality.periods import charted_periods
-from analysis.quality.rare import Waits, endings_together, rare_waits
+from analysis.quality.periods import Sizes, charted_periods
+from analysis.quality.rare import Waits, rare_waits, smallest_shown
 from analysis.quality.signals import signals
 
 # Makes the chart of a phase from its numerators and denominators, the points that count, and those
@@ -83,11 +83,12 @@ def _of_cohorts(
     tables: QualityTables, changes: pl.DataFrame, protocol: Protocol
 ) -> Iterator[Series]:
     sources = _sources(tables, changes)
+    sizes = Sizes(protocol.review.smallest_episodes, smallest_shown(protocol.disclosure))
     for indicator in indicators(protocol):
         points = indicator_points(sources, indicator)
         uncounted = ("numerator",) if indicator.kind == "mean" else ()
         for _, unit in points.group_by("unit_kind", "unit_name", maintain_order=True):
-            rows = charted_periods(unit, indicator, protocol.review.smallest_episodes)
+            rows = charted_periods(unit, indicator, sizes)
             if not rows.is_empty():
                 yield Series(rows.select(COLUMNS), DRAWN_BY_KIND[indicator.kind], uncounted)
 
@@ -104,7 +105,7 @@ def _sources(tables: QualityTables, changes: pl.DataFrame) -> Mapping[str, pl.Da
 
 
 def _of_waits(tables: QualityTables, protocol: Protocol) -> Iterator[Series]:
-    together = endings_together(protocol.disclosure)
+    together = smallest_shown(protocol.disclosure)
     for waits in rare_waits(tables.adverse_endings, tables.quality_cohorts, CARE_DAYS, together):
         draw = partial(fitting_waits_chart, method=waits.method, events=together)
         yield Series(_rows_of(waits), draw, ("numerator", "denominator"))

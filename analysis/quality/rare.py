@@ -49,7 +49,7 @@ class Waits:
     patients: list[int]
 
 
-def endings_together(disclosure: Disclosure) -> int:
+def smallest_shown(disclosure: Disclosure) -> int:
     """Return the smallest number of people that may be shown."""
     return largest_small_count(disclosure.smallest_count, disclosure.rounding_base) + 1
 

@@ -18,7 +18,7 @@ COUNTS: dict[str, Any] = {
     "worked_stage_1": 98,
     "never_exited_stage_1": 20,
     "completed_all": 40,
-    "adverse_endings": 6,
+    "adverse_endings": 15,
     "stage_changes": 200,
     "stage_changes_with_evidence": 150,
     "sessions_attended": 920,
@@ -30,7 +30,7 @@ COUNTS: dict[str, Any] = {
     "exits_met": 240,
     "exits_measured": 120,
     "status_known_90_days": 80,
-    "reinjured_90_days": 4,
+    "reinjured_90_days": 16,
     "status_known_at_horizon": 60,
     "reinjured_at_horizon": 15,
 }

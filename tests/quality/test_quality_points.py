@@ -50,12 +50,12 @@ def test_every_indicator_has_a_point_for_every_month() -> None:
         "improved_at_discharge": (0.5, 60, 55, None),
         "deteriorated": (1 / 6, 60, 55, None),
         "pain_change_at_discharge": (-2, 60, 55, "points"),
-        "reinjury_90_days": (0.05, 80, 70, None),
+        "reinjury_90_days": (0.2, 80, 70, None),
         "reinjury_365_days": (0.25, 60, 55, None),
         "follow_up_capture": (0.6, 100, 90, None),
         "never_exit_stage_1": (20 / 98, 98, 88, None),
         "completed_all": (0.4, 100, 90, None),
-        "adverse_endings": (0.06, 100, 90, None),
+        "adverse_endings": (0.15, 100, 90, None),
         **{f"days_in_stage_{stage}": (10, 40, 38, "days") for stage in stages},
         **{f"visits_in_stage_{stage}": (3, 50, 45, "visits") for stage in stages},
     }
@@ -69,12 +69,15 @@ def test_every_indicator_has_a_title_and_a_question() -> None:
 
 
 def test_each_kind_of_data_has_its_chart_and_means_have_no_count_of_people_on_top() -> None:
-    points = points_of(cohorts(12, episodes_violated=alternating(12)))
+    evidence = alternating(12, 198)
+    points = points_of(
+        cohorts(12, episodes_violated=alternating(12), stage_changes_with_evidence=evidence)
+    )
     methods = dict(points.select("chart", "method").unique().iter_rows())
     assert methods["premature_advance"] == "p"
     assert methods["visits_in_stage_1"] == "u"
     assert methods["days_in_stage_1"] == methods["pain_change_at_discharge"] == "xmr"
-    assert methods["reinjury_90_days"] == "run"
+    assert methods["exit_evidence"] == "run"
     is_mean = pl.col("method") == "xmr"
     assert points.filter(is_mean)["numerator"].null_count() == points.filter(is_mean).height
     assert points.filter(~is_mean)["numerator"].null_count() == 0
@@ -145,10 +148,19 @@ def test_months_that_are_too_small_are_charted_by_quarter() -> None:
     assert (points["denominator"][0], points.height) == (45, 12)
 
 
-def test_months_with_too_few_cases_are_charted_by_quarter() -> None:
-    points = points_of(cohorts(36), "reinjury_90_days")
+def test_months_whose_cases_could_not_be_shown_are_charted_by_quarter() -> None:
+    points = points_of(cohorts(36, reinjured_90_days=12), "reinjury_90_days")
     assert points["period"].str.contains("Q").all()
     assert set(points["method"]) == {"p"}
+    months = points_of(cohorts(36, reinjured_90_days=13), "reinjury_90_days")
+    assert not months["period"].str.contains("Q").any()
+
+
+def test_months_with_few_cases_go_by_quarter_once_there_are_ten_of_them() -> None:
+    many = cohorts(36, stage_changes_with_evidence=198)
+    assert set(points_of(many, "exit_evidence")["method"]) == {"p"}
+    few = points_of(cohorts(24, stage_changes_with_evidence=198), "exit_evidence")
+    assert (set(few["method"]), few.height) == ({"run"}, 24)
 
 
 def test_a_unit_with_fewer_episodes_than_the_smallest_has_no_chart() -> None:
