@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "status": "Show the last runs, deliveries, rejections, gates and the release.",
     "serve": "Serve the published pages on 127.0.0.1.",
     "review": "Write the agenda of a month's quality meeting; re-base charts.",
+    "handover": "Write one clinic's page and figures, with nothing of any other.",
     "calibrate": "Show how the estimator does on simulated registries shaped like this one.",
     "protocol": "Show, check or register the study's parameters.",
 }

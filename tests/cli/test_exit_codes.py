@@ -55,6 +55,7 @@ def test_help_and_version_answer(nmt: Nmt) -> None:
         "calibrate",
         "protocol",
         "review",
+        "handover",
     ],
 )
 def test_every_command_explains_itself(nmt: Nmt, command: str) -> None:
