@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from analysis.contracts.entries import nearest, shown
 from analysis.contracts.errors import UsageError
 from analysis.contracts.results import CLINIC, NETWORK
-from analysis.pages.meeting import month_numbers
+from analysis.pages.meeting import MONTH, QUARTER
 from analysis.quality.baselines import Rebase
 from pipelines.journal import Journal, append_line, read_lines
 from pipelines.locking import hold_registry
@@ -108,9 +108,7 @@ def _faults_of_what(rebase: Rebase) -> list[str]:
     if rebase.chart not in INDICATOR_WORDS:
         known = nearest(rebase.chart, tuple(INDICATOR_WORDS))
         faults.append(f"{shown(rebase.chart)} is no chart{known}")
-    try:
-        month_numbers(rebase.start_period)
-    except ValueError:
+    if not (MONTH.fullmatch(rebase.start_period) or QUARTER.fullmatch(rebase.start_period)):
         faults.append("--from must be a month (2025-03) or a quarter (2025-Q1)")
     return faults
 

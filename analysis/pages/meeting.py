@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.contracts.indicators import INDICATOR_WORDS
 from analysis.contracts.release import ReleaseFacts
 from analysis.contracts.results import CLINIC, NETWORK
 from analysis.figures import words
@@ -12,13 +13,6 @@ from analysis.figures.control import indicator_name, signal_name
 from analysis.figures.words import Row, shows
 from analysis.pages.shelf import Shelf
 
-QUESTIONS: Final = {
-    "premature_advance": "Was moving on early a choice, or were exits not recorded?",
-    "exit_evidence": "Are exits measured or attested less often, or only written down less often?",
-    "missed_sessions": "What changed in booking, reminders or travel in these months?",
-    "reinjury_90_days": "Did who came, or how re-injury is asked for, change in these months?",
-    "follow_up_capture": "Who asks for status after a year, and did that change?",
-}
 DEFAULT_QUESTION: Final = "What changed in care, in recording, or in who came?"
 # Outcomes that are held against what patients' state before treatment lets expect.
 OUTCOMES: Final = {
@@ -127,7 +121,7 @@ def _of_charts(shelf: Shelf, month: str | None) -> Iterator[Signal]:
                 indicator=indicator_name(chart),
                 rule=signal_name(rule),
                 latest=_value_words(last),
-                question=QUESTIONS.get(chart, DEFAULT_QUESTION),
+                question=_question(chart),
             )
 
 
@@ -200,6 +194,11 @@ def _runs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row]]:
                 run = []
         if run:
             yield rule, run[0], run[-1]
+
+
+def _question(chart: str) -> str:
+    known = INDICATOR_WORDS.get(chart)
+    return known.question if known else DEFAULT_QUESTION
 
 
 def _value_words(row: Row) -> str:

@@ -19,6 +19,7 @@ from analysis.pages.meeting import signals
 from analysis.pages.reviews import quality_page
 from analysis.pages.shelf import Shelf, fill
 from analysis.pages.studies import research_page
+from analysis.pages.templating import template_environment
 from analysis.pages.therapists import therapists_page
 from analysis.pages.units import Release, clinic_page, network_page
 
@@ -136,15 +137,7 @@ class _Writer:
 
 
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("analysis.pages", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment()
     environment.globals["spec_json"] = spec_json
     return environment
 

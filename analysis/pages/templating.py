@@ -1,13 +1,11 @@
 """How templates are read: everything is escaped, and a name that was not given is a fault."""
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-@cache
 def template_environment() -> "Environment":
     """Return the environment of the package's own templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

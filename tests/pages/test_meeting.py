@@ -215,7 +215,7 @@ def test_months_follow_each_other_across_years_and_quarters() -> None:
     assert month_numbers("2025-Q1") == (month_numbers("2025-01")[0], month_numbers("2025-03")[0])
 
 
-@pytest.mark.parametrize("period", ["2025", "2025-13", "2025-Q5", "May 2025", ""])
+@pytest.mark.parametrize("period", ["202", "2025-13", "2025-Q5", "May 2025", ""])
 def test_a_period_of_another_form_is_refused(period: str) -> None:
     with pytest.raises(ValueError, match=period or "^$"):
         month_numbers(period)

@@ -66,6 +66,7 @@ def test_the_same_decision_twice_is_one(workspace: Workspace) -> None:
         ({"chart": "missed_session"}, "did you mean missed_sessions?"),
         ({"start_period": "March 2025"}, "--from must be a month"),
         ({"start_period": "2025-13"}, "--from must be a month"),
+        ({"start_period": "2025"}, "--from must be a month"),
         ({"start_period": "2025-Q5"}, "--from must be a month"),
         ({"reason": "  "}, "--reason must be one line"),
         ({"reason": "two\nlines"}, "--reason must be one line"),
