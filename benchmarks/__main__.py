@@ -17,6 +17,7 @@ BENCHMARKS = (
     "emulation",
     "courses",
     "trajectories",
+    "pages",
 )
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
