@@ -4,8 +4,8 @@ The floor counts the delivered sessions by episode_id and stage into a table of 
 it would be by integer key is in the details. First violation and one domain's trajectories are
 queries on what the build makes once for all orders and domains; the last ratio is the whole build
 from the records, every concept and every mart that is a table. Adherence, outcomes, contacts,
-decision points, spells of stages and the cross-products of courses are views, which the analysis
-reads once. CPU seconds of two threads; of the scan, the queries and every table the quickest of a
+decision points, spells of stages, the cross-products of courses and the cohorts of the quality
+review are views, which the analysis reads once. CPU seconds of two threads; of the scan, the queries and every table the quickest of a
 few, as a machine that does other work only adds time.
 """
 
