@@ -31,8 +31,8 @@ def cusum_chart(outcome: str, rows: Sequence[Row], unit: str = "this clinic") ->
             "expected before treatment from the first months' patients. Upwards: outcomes worse "
             "than expected; downwards: better. At the broken line, the limit, a sum signals and "
             "begins anew. Below: expected less observed patients so far; it shows the course and "
-            "judges nothing. By month of start, at the end of each period, rounded. Gaps: too few "
-            "patients to be shown. A signal is a question, not a finding."
+            "judges nothing. By month of start, at the end of each period, rounded; a period with "
+            "few patients is told with the next one. A signal is a question, not a finding."
         ),
         twin=_twin(ordered),
         spec=_spec(ordered, drawn, outcome) if is_drawn else None,

@@ -98,9 +98,15 @@ def ratio_interval(observed: FloatArray, expected: FloatArray) -> Limits:
     return Limits(lower / expected, upper / expected)
 
 
+def compared_clinics(reviewed: Reviewed, protocol: Protocol) -> list[str]:
+    """Return the names of the clinics that are large enough and known of as the others are."""
+    clinics = _clinics(reviewed, protocol)
+    return clinics.filter(~pl.col("is_small") & ~pl.col("is_different"))["clinic_id"].to_list()
+
+
 def _compared(reviewed: Reviewed, protocol: Protocol) -> pl.DataFrame:
     """Return the rows of one outcome."""
-    clinics = clinic_counts(reviewed, protocol)
+    clinics = _clinics(reviewed, protocol)
     known = reviewed.known
     different = clinics.filter("is_different")["clinic_id"]
     is_fitted = ~known["clinic_id"].is_in(different.to_list()).to_numpy()
@@ -130,7 +136,7 @@ def _named(rows: pl.DataFrame, outcome: str) -> pl.DataFrame:
     return conform("case_mix", named.drop("clinic_id", strict=False))
 
 
-def clinic_counts(reviewed: Reviewed, protocol: Protocol) -> pl.DataFrame:
+def _clinics(reviewed: Reviewed, protocol: Protocol) -> pl.DataFrame:
     """Return every clinic's counts of known outcomes, and why it cannot be compared."""
     is_known = pl.col("is_case").is_not_null()
     counted = (

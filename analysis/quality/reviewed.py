@@ -55,6 +55,15 @@ class Reviewed:
         return self.episodes.filter(pl.col("is_case").is_not_null())
 
 
+def start_months(quality_cohorts: pl.DataFrame) -> pl.DataFrame:
+    """Return each month of start (`period`) and how long all of its episodes were observed.
+
+    `quality_cohorts` holds the rows of marts.quality_cohorts.
+    """
+    months = quality_cohorts.filter(pl.col("clinic_id").is_null() & ~pl.col("is_quarter"))
+    return months.select("period", "observed_days")
+
+
 def reviewed_outcomes(tables: ReviewedTables, protocol: Protocol) -> Iterator[Reviewed]:
     """Return every outcome by which clinics are compared, with its episodes."""
     yield Reviewed(

@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 
 from analysis.contracts.protocol import Disclosure, Protocol
-from analysis.contracts.results import CLINIC, NETWORK, conform, empty
+from analysis.contracts.results import CLINIC, conform, empty
 from analysis.disclosure.rounding import largest_small_count
-from analysis.quality.case_mix import clinic_counts
+from analysis.quality.case_mix import compared_clinics
 from analysis.quality.charts import FloatArray
 from analysis.quality.cusum import case_scores, cumulative_sum, life_adjusted_display, limit_of
 from analysis.quality.expected import expected_risks
@@ -30,7 +30,7 @@ WORSE: Final = "worse"
 BETTER: Final = "better"
 QUARTER_MONTHS: Final = 3
 # Months or quarters are taken where so many of them hold enough cases to be shown, else years.
-NEARLY_ALL: Final = 0.9
+MOST: Final = 0.5
 # Risks are put into classes so wide before the limit is sought; it moves by less than a hundredth.
 RISK_CLASS: Final = 0.02
 
@@ -44,12 +44,13 @@ class Direction:
 
 
 def risk_cusums(tables: ReviewedTables, protocol: Protocol) -> pl.DataFrame:
-    """Return results.risk_cusums: for each outcome the network, then every compared clinic by name.
+    """Return results.risk_cusums: for each outcome every compared clinic by name.
 
-    Reads complete cohorts only. Nothing where the baseline of `review.baseline_points` months is
-    not followed by another one, or where all or none of its episodes are cases. Clinics that the
-    case mix does not compare have no sums either. worse and better are the sums at the end of the
-    period as shares of their limits; a signal is one within the period.
+    The network, against which clinics are held, has no sums. Reads complete cohorts only. Nothing
+    where the baseline of `review.baseline_points` months is not followed by another one, or where
+    all or none of its episodes are cases. Clinics that the case mix does not compare have no sums
+    either. worse and better are the sums at the end of the period as shares of their limits; a
+    signal is one within the period.
     """
     parts = [
         part
@@ -82,10 +83,11 @@ def _sums(reviewed: Reviewed, protocol: Protocol) -> Iterator[pl.DataFrame]:
         return
     directions = _directions(model.risks[is_baseline], reviewed, protocol)
     cases = known.with_columns(risk=pl.Series(model.risks))
-    for kind, name, own in _units(cases, reviewed, protocol):
+    for name in compared_clinics(reviewed, protocol):
+        own = cases.filter(pl.col("clinic_id") == name)
         points = _points(own, directions, protocol.disclosure)
         yield points.with_columns(
-            unit_kind=pl.lit(kind), unit_name=pl.lit(name), outcome=pl.lit(reviewed.outcome)
+            unit_kind=pl.lit(CLINIC), unit_name=pl.lit(name), outcome=pl.lit(reviewed.outcome)
         )
 
 
@@ -99,15 +101,6 @@ def _directions(risks: FloatArray, reviewed: Reviewed, protocol: Protocol) -> di
         name: Direction(ratio, limit_of(classes, ratio, protocol.review.cusum_run_length))
         for name, ratio in ((WORSE, worse), (BETTER, 1.0 / worse))
     }
-
-
-def _units(
-    cases: pl.DataFrame, reviewed: Reviewed, protocol: Protocol
-) -> Iterator[tuple[str, str, pl.DataFrame]]:
-    yield NETWORK, NETWORK, cases
-    clinics = clinic_counts(reviewed, protocol)
-    for name in clinics.filter(~pl.col("is_small") & ~pl.col("is_different"))["clinic_id"]:
-        yield CLINIC, name, cases.filter(pl.col("clinic_id") == name)
 
 
 def _points(
@@ -173,12 +166,12 @@ def _joined(periods: list[str], counts: list[int], smallest_shown: int) -> dict[
 
 
 def _months_in_period(cases: pl.DataFrame, smallest_shown: int) -> int:
-    """Return the shortest of month, quarter and year of which nearly all hold enough cases."""
+    """Return the shortest of month, quarter and year of which most hold enough cases."""
     for length in (1, QUARTER_MONTHS):
         counts = cases.group_by(period_of(pl.col("start_month"), length)).agg(
             observed=pl.col("is_case").sum()
         )
         enough = counts.filter(pl.col("observed") >= smallest_shown).height
-        if enough >= NEARLY_ALL * counts.height:
+        if enough >= MOST * counts.height:
             return length
     return 4 * QUARTER_MONTHS

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from analysis.quality import QualityTables
+    from analysis.quality.reviewed import ReviewedTables
     from analysis.study import StudyTables
     from analysis.trajectories import TrajectoryTables
 
@@ -45,7 +46,7 @@ def compute_results(
     trajectory_tables = read_trajectory_tables(building)
     trajectories = analyse_trajectories(trajectory_tables, protocol)
     progress("Reviewing quality")
-    reviewed = _reviewed(building, trajectory_tables, protocol, rebases)
+    reviewed = _reviewed(building, tables, trajectory_tables, protocol, rebases)
     progress("Emulating the target trial")
     found = find(tables, protocol, progress=progress)
     return {**described, **reviewed, **_frames(trajectories), **_frames(found)}
@@ -122,24 +123,57 @@ def findings(results: Frames) -> dict[str, Any]:
 
 def _reviewed(
     building: Path,
+    tables: "StudyTables",
     trajectories: "TrajectoryTables",
     protocol: Protocol,
     rebases: Sequence[Rebase],
 ) -> dict[str, "pl.DataFrame"]:
     """Return the results of the quality review."""
+    from analysis.outcomes.summaries import observed_episodes
     from analysis.quality import change_cohorts, quality_points
+    from analysis.quality.reviewed import ReviewedTables, start_months
     from analysis.trajectories.responders import pain_changes
 
     quality = read_quality_tables(building)
-    changes = change_cohorts(
-        trajectories.episode_baseline,
+    reviewed = ReviewedTables(
+        tables.baseline,
         trajectories.care_endings,
+        trajectories.stage_spells,
+        observed_episodes(tables.baseline, tables.adherence, tables.outcomes, protocol),
         pain_changes(trajectories.domain_exposure, protocol),
+        start_months(quality.quality_cohorts),
+    )
+    changes = change_cohorts(
+        reviewed.episode_baseline,
+        reviewed.care_endings,
+        reviewed.pain_changes,
         quality.quality_cohorts,
     )
     return {
         "quality_points": quality_points(quality, changes, protocol, rebases),
         "therapist_reviews": _therapist_reviews(building, protocol),
+        **_compared(building, reviewed, protocol),
+    }
+
+
+def _compared(
+    building: Path, reviewed: "ReviewedTables", protocol: Protocol
+) -> dict[str, "pl.DataFrame"]:
+    """Return how clinics and parts of them fare beside one another, and what each records."""
+    from analysis.outcomes.groups import group_summaries
+    from analysis.quality.case_mix import case_mix
+    from analysis.quality.risk_cusums import risk_cusums
+    from analysis.quality.tiers import data_quality
+
+    seen, months = reviewed.observed_episodes, reviewed.start_months
+    records, gate = _read(building, ("episode_records", "record_quality")).values()
+    return {
+        "case_mix": case_mix(reviewed, protocol),
+        "risk_cusums": risk_cusums(reviewed, protocol),
+        "data_quality": data_quality(records, seen, gate, months, protocol),
+        "group_summaries": group_summaries(
+            seen, reviewed.episode_baseline, reviewed.pain_changes, protocol
+        ),
     }
 
 
