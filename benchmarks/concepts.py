@@ -5,8 +5,8 @@ it would be by integer key is in the details. First violation and one domain's t
 queries on what the build makes once for all orders and domains; the last ratio is the whole build
 from the records, every concept and every mart that is a table. Adherence, outcomes, contacts,
 decision points, spells of stages, the cross-products of courses and the cohorts of the quality
-review are views, which the analysis reads once. CPU seconds of two threads; of the scan, the queries and every table the quickest of a
-few, as a machine that does other work only adds time.
+review are views, which the analysis reads once. CPU seconds of two threads; of the scan, the
+queries and every table the quickest of a few, as a machine that does other work only adds time.
 """
 
 import argparse
