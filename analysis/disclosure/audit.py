@@ -1,17 +1,20 @@
 """A second look at what is about to leave, by another road than the gate's own decisions."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.release import RELEASED, SUPPRESSED, ReleasedTable, status_column
 from analysis.contracts.results import conform
-from analysis.disclosure.attacker import deduce, exposed
+from analysis.disclosure.board import board_of
+from analysis.disclosure.complements import read_all
 from analysis.disclosure.gate import limits_of
+from analysis.disclosure.ledger import Remembered
 from analysis.disclosure.rules import TABLE_RULES
-from analysis.disclosure.sheet import Limits, Sheet, identities, lay_out, what_is_known
+from analysis.disclosure.sheet import Limits, Sheet, lay_out
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,25 @@ def leaks(
     released: Mapping[str, ReleasedTable],
     results: Mapping[str, pl.DataFrame],
     disclosure: Disclosure,
+    memory: Sequence[Remembered] = (),
+    quarter: str | None = None,
 ) -> list[Leak]:
     """Return every fault that a look at the released tables beside the true ones finds.
 
-    Both mappings go by table name and their rows stand in the same order.
+    Both mappings go by table name and their rows stand in the same order; `memory` and `quarter`
+    are those that the release was made with.
     """
     limits = limits_of(disclosure)
     found: list[Leak] = []
+    sheets = {
+        name: _as_released(name, conform(name, results[name]), table)
+        for name, table in released.items()
+    }
     for name, table in released.items():
-        truth = conform(name, results[name])
-        sheet = _as_released(name, truth, table)
-        found.extend(_shown_small_counts(sheet, table, limits))
+        found.extend(_shown_small_counts(sheets[name], table, limits))
         found.extend(_numbers_without_status(table))
         found.extend(_statistics_of_hidden_counts(name, table))
-        found.extend(_given_away(sheet, limits))
+    found.extend(_given_away(sheets, limits, memory, quarter))
     return found
 
 
@@ -86,20 +94,20 @@ def _statistics_of_hidden_counts(name: str, table: ReleasedTable) -> Iterator[Le
                     yield Leak(name, statistic.name, row, f"rests on the hidden {count}")
 
 
-def _given_away(sheet: Sheet, limits: Limits) -> Iterator[Leak]:
-    sums = identities(sheet)
-    cells = {cell for identity in sums for cell in identity.cells()}
-    secret = [
-        (column, row)
-        for column, row in sheet.counts()
-        if (column, row) in cells
-        and sheet.status[column][row] == SUPPRESSED
-        and limits.hides(sheet.columns[column][row])
-    ]
-    told = deduce(what_is_known(sheet, [*cells], limits), sums)
-    # What would be known if this table showed nothing at all is not given away by what it shows.
-    hidden = replace(sheet, status={name: [SUPPRESSED] * sheet.height for name in sheet.status})
-    untold = deduce(what_is_known(hidden, [*cells], limits), sums)
-    for cell in secret:
-        if exposed(told, [cell]) and not exposed(untold, [cell]):
-            yield Leak(sheet.name, *cell, "can be worked out by subtraction")
+def _given_away(
+    sheets: Mapping[str, Sheet],
+    limits: Limits,
+    memory: Sequence[Remembered],
+    quarter: str | None,
+) -> Iterator[Leak]:
+    """Yield what can be worked out over all tables, and would not be if they showed nothing."""
+    board = board_of(sheets, limits)
+    reader = read_all(board, memory, quarter, limits)
+    told = reader.secrets() & reader.deduced().exposed() & ~reader.given_away_by_nothing
+    fault = "can be worked out by subtraction"
+    if told[: reader.offset].any():
+        yield Leak("", "", -1, f"a count of an earlier release {fault}")
+    now = told[reader.offset :]
+    for table, column in board.columns():
+        for row in np.flatnonzero(now[board.cells(table, column)]):
+            yield Leak(table, column, int(row), fault)

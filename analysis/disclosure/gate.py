@@ -4,22 +4,26 @@ The rule, in the order it is applied:
 
 1. Counts of 1 to 10 are suppressed, and so are 11 and 12, which rounding to 5 would show as 10.
    A row about that few patients is suppressed as a whole, and so is all of a unit that small.
-2. Every other count is rounded to the nearest 5. Totals are rounded themselves, so a table need
-   not add up exactly; equal counts are rounded equally, so nothing is gained by comparing tables.
-   A zero stays zero where the group it is part of is shown; otherwise it is suppressed.
+2. Every other count is rounded to the nearest 5. Where all parts of a row are shown, their whole
+   is shown as the sum of the rounded parts, so that the row adds up; it tells nothing that the
+   parts do not. One count may therefore be shown as two numbers a few apart. A zero stays zero
+   where the group it is part of is shown; otherwise it is suppressed.
 3. Where a suppressed count could still be narrowed to fewer than six values by subtracting what
-   is shown (parts from a total, clinics from the network), a second cell is suppressed, in every
-   table that shows the same count.
-4. A statistic is suppressed with any count it rests on. Shares are computed again from rounded
+   is shown (parts from a total, clinics from the network, groups from a clinic, this release from
+   an earlier one), a second cell is suppressed, in every table that shows the same count.
+4. What earlier releases showed is remembered (`ledger`): a count keeps its released value until it
+   has moved by at least eleven people, and what was hidden stays hidden as long.
+5. A statistic is suppressed with any count it rests on. Shares are computed again from rounded
    counts; other statistics are rounded so coarsely that a count of the denominator cannot be
-   computed back.
-5. What the study has sealed stays sealed; a sealed row that holds a number refuses the release.
+   computed back, and kept as long as the counts are.
+6. What the study has sealed stays sealed; a sealed row that holds a number refuses the release.
 
 A difference of two shown counts that is no cell of its own (say, episodes without known status)
 is protected by rounding: it is never known more closely than "0 to 4" or "1 to 9".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -28,17 +32,20 @@ from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import ROUNDING_BASE_FLOOR, SMALLEST_COUNT_FLOOR, Disclosure
 from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED, ReleasedTable, status_column
 from analysis.contracts.results import RESULT_TABLES, VERDICTS, SchemaError, conform
+from analysis.disclosure.board import Board, board_of
+from analysis.disclosure.complements import Reader, hide_complements, read_all
+from analysis.disclosure.keeping import keep_rows
+from analysis.disclosure.ledger import (
+    REMEMBERED_RELEASES,
+    Decided,
+    Remembered,
+    has_ended,
+    remembered_rows,
+    settle,
+)
 from analysis.disclosure.rounding import scrub
 from analysis.disclosure.rules import TABLE_RULES, UNIT_KINDS, Count, Statistic
-from analysis.disclosure.sheet import (
-    Limits,
-    Sheet,
-    Unit,
-    hide_complements,
-    hide_small,
-    lay_out,
-    spread_to_same_counts,
-)
+from analysis.disclosure.sheet import Limits, Sheet, Unit, hide_small, lay_out
 from analysis.disclosure.statistics import Cohort, release_statistic
 
 # In words about fewer episodes than these, two significant digits are all that rounding leaves.
@@ -58,26 +65,87 @@ METHODS_WITHOUT_THE_EFFECT: Final = (
 NOT_PASSED: Final = ("failed", "not_evaluated")
 
 
+@dataclass(frozen=True)
+class Release:
+    """Tables as they may leave the registry, and what the ledger is to remember of them."""
+
+    tables: Mapping[str, ReleasedTable]
+    remembered: Remembered
+
+
 def release_tables(
     results: Mapping[str, pl.DataFrame], disclosure: Disclosure
 ) -> dict[str, ReleasedTable]:
-    """Return the tables as they may leave the registry, each number with its status column.
+    """Return the tables of a first release, each number with its status column.
 
     `results` holds frames of the contract's results tables by name; all or some of them. Raises
     `ReleaseRefusedError` for a table or column without a rule, a unit that is neither network
     nor clinic, or a number in a place that the study has sealed.
     """
+    return dict(release_again(results, disclosure).tables)
+
+
+def release_again(
+    results: Mapping[str, pl.DataFrame],
+    disclosure: Disclosure,
+    memory: Sequence[Remembered] = (),
+    quarter: str | None = None,
+) -> Release:
+    """Return the tables as they may leave after earlier releases, and what to remember of them.
+
+    `memory` holds earlier releases, the oldest first; those before the last eight are forgotten.
+    `quarter` (YYYY-Qn) is that of the newest records. Raises as `release_tables` does.
+    """
     limits = limits_of(disclosure)
     frames = {name: _declared(name, rows) for name, rows in results.items()}
     _refuse_broken_seals(frames)
     sheets = {name: lay_out(name, rows) for name, rows in frames.items()}
-    decide(sheets, limits)
+    memory = memory[-REMEMBERED_RELEASES:]
+    board, decided = _decide(sheets, limits, memory, quarter)
     cohort = _cohort(sheets, limits)
     shows_designed = _has_designed_estimate(frames)
-    return {
-        name: ReleasedTable(name, _released_rows(sheet, cohort, limits, shows_designed))
+    tables = {
+        name: _released_rows(sheet, cohort, limits, shows_designed)
         for name, sheet in sheets.items()
     }
+    if memory and not has_ended(memory[-1].quarter, quarter):
+        tables = keep_rows(tables, board, decided, memory[-1])
+    released = {name: ReleasedTable(name, rows) for name, rows in tables.items()}
+    rows = {name: remembered_rows(table, board, decided) for name, table in released.items()}
+    return Release(released, Remembered(quarter, rows))
+
+
+def _decide(
+    sheets: Mapping[str, Sheet],
+    limits: Limits,
+    memory: Sequence[Remembered],
+    quarter: str | None,
+) -> tuple[Board, Decided]:
+    """Settle for every count of every table whether it is shown, and as what."""
+    reader = decide(sheets, limits, memory, quarter)
+    board = reader.board
+    decided = settle(board, reader.decided, reader.past, limits)
+    for table, column in board.columns():
+        cells, sheet = board.cells(table, column), sheets[table]
+        sheet.shown[column] = [
+            int(value) if kind == RELEASED else None
+            for value, kind in zip(decided.value[cells].tolist(), sheet.status[column], strict=True)
+        ]
+    for sheet in sheets.values():
+        _add_up(sheet)
+    return board, decided
+
+
+def _add_up(sheet: Sheet) -> None:
+    """Show the sum of the shown parts where a row's parts are all shown."""
+    for whole, names in sheet.rule.sums:
+        for row in range(sheet.height):
+            parts = [sheet.shown[name][row] for name in names]
+            true = [sheet.columns[name][row] for name in names]
+            if sheet.shown[whole][row] is None or None in parts:
+                continue
+            if sum(true) == sheet.columns[whole][row]:
+                sheet.shown[whole][row] = sum(part for part in parts if part is not None)
 
 
 def limits_of(disclosure: Disclosure) -> Limits:
@@ -88,15 +156,20 @@ def limits_of(disclosure: Disclosure) -> Limits:
     )
 
 
-def decide(sheets: Mapping[str, Sheet], limits: Limits) -> None:
-    """Settle the status of every count of every table."""
+def decide(
+    sheets: Mapping[str, Sheet],
+    limits: Limits,
+    memory: Sequence[Remembered] = (),
+    quarter: str | None = None,
+) -> Reader:
+    """Settle the status of every count of every table; return what a reader then knows."""
     small_units = _small_units(sheets.get("unit_summaries"), limits)
     for sheet in sheets.values():
         hide_small(sheet, limits, small_units)
-    while True:
-        changed = [hide_complements(sheet, limits) for sheet in sheets.values()]
-        if not spread_to_same_counts(sheets, limits) and not any(changed):
-            return
+    reader = read_all(board_of(sheets, limits), memory, quarter, limits)
+    hide_complements(reader)
+    reader.board.write_back()
+    return reader
 
 
 def _declared(name: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -275,12 +348,7 @@ def _cells(
 ) -> tuple[list[Any], list[str]]:
     if isinstance(column, Statistic):
         return release_statistic(sheet, column, cohort, limits)
-    statuses = list(sheet.status[column.name])
-    values = [
-        limits.rounded(value) if status == RELEASED else None
-        for value, status in zip(sheet.columns[column.name], statuses, strict=True)
-    ]
-    return values, statuses
+    return list(sheet.shown[column.name]), list(sheet.status[column.name])
 
 
 def _words(texts: list[str | None], cohort: Cohort) -> list[str | None]:

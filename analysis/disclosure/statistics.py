@@ -164,7 +164,7 @@ class _Desk:
         observed = columns["observed"][row] or 0
         return Standardised(
             observed=observed,
-            rounded=self.limits.rounded(observed),
+            rounded=self._shown("observed", row),
             expected=columns["expected"][row],
             reliability=columns["reliability"][row] or 0.0,
         )
@@ -186,7 +186,9 @@ class _Desk:
         scale = _ratio_scale(value, numerator / denominator)
         if scale is None:
             return None
-        share = self.limits.rounded(numerator) / self.limits.rounded(denominator)
+        share = self._shown(self.statistic.ratio_of[0], row) / self._shown(
+            self.statistic.ratio_of[1], row
+        )
         return round_to_step(scale * min(share, 1.0) if value <= scale else scale * share, 0.001)
 
     def _around_share(self, row: int, bound: float) -> float:
@@ -194,10 +196,14 @@ class _Desk:
         counted = COUNTED_SHARES.get(self.sheet.name)
         if self.statistic.bound == "none" or counted is None:
             return bound
-        counts = (self.sheet.columns[name][row] for name in (counted, "episodes"))
-        part, episodes = (self.limits.rounded(count) for count in counts)
+        part, episodes = (self._shown(name, row) for name in (counted, "episodes"))
         share = round_to_step(min(part / episodes, 1.0), 0.001)
         return min(bound, share) if self.statistic.bound == "low" else max(bound, share)
+
+    def _shown(self, name: str, row: int) -> float:
+        """Return a count as it is released: it may have been kept from an earlier release."""
+        shown = self.sheet.shown[name][row]
+        return self.limits.rounded(self.sheet.columns[name][row]) if shown is None else shown
 
     def _step(self, row: int) -> float:
         if self._is_p(row):
@@ -258,15 +264,19 @@ class _Desk:
         return SLOPE_STEP if unit.endswith("per week") else self._mean_step(row)
 
     def _quality_step(self, row: int) -> float:
-        value = abs(self.value(row) or 0.0)
+        columns, value = self.sheet.columns, abs(self.value(row) or 0.0)
+        if columns["numerator"][row] is None:
+            # A mean, or a wait: of weeks, or of episodes, which are a count.
+            finest = {"episodes": float(self.limits.rounding_base), "weeks": 1.0}
+            step = finest.get(columns["unit"][row], MEAN_STEP)
+            return step_at_least(max(value / 50, step))
         if value <= 1:
             return self._share_step(self._count("denominator", row))
         return step_at_least(value / 50)
 
     def _size(self, row: int) -> float:
-        """Return 1 for a chart of shares, or the power of ten above its values."""
-        columns = self.sheet.columns
-        scale = max(abs(columns[name][row] or 0.0) for name in ("value", "center", "upper"))
+        """Return 1 for a chart of shares, or the power of ten above its centre."""
+        scale = abs(self.sheet.columns["center"][row] or 0.0)
         return 1.0 if scale <= 1 else 10.0 ** math.ceil(math.log10(scale))
 
     def _center_step(self, row: int) -> float:
@@ -275,7 +285,13 @@ class _Desk:
 
     def _limit_step(self, row: int) -> float:
         """Return a step so wide that a limit does not tell its denominator within two."""
-        denominator = self._count("denominator", row) or 1
+        denominator = self._count("denominator", row)
+        if not denominator:
+            return self._center_step(row)
+        if self.sheet.columns["unit"][row] is not None:
+            # Half a step moves by as much as three people less, for reach goes with 1 / root.
+            reach = abs(self.number(row) - (self.sheet.columns["center"][row] or 0.0))
+            return max(self._center_step(row), step_at_least(max(3 * reach / denominator, 1e-9)))
         return self._size(row) * max(FINEST_SHARE, step_at_least(1 / denominator))
 
 

@@ -2,21 +2,17 @@
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
 from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED
 from analysis.contracts.results import RESULT_TABLES, conform
 from analysis.disclosure import leaks, release_tables, why_no_comparison
-from analysis.disclosure.gate import decide, limits_of
 from analysis.disclosure.rules import TABLE_RULES
-from analysis.disclosure.sheet import identities, lay_out, what_is_known
 
 RULE = Disclosure(smallest_count=11, rounding_base=5)
 Parts = tuple[int, int, int]
@@ -164,36 +160,6 @@ def test_a_network_too_small_to_show_anything_is_released_hidden() -> None:
     tables = release_tables(truth, RULE)
     assert set(tables["responders"].rows["episodes_status"]) == {SUPPRESSED}
     assert leaks(tables, truth, RULE) == []
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.sampled_from("abcdef"), parts, min_size=1))
-def test_a_linear_program_over_a_release_recovers_no_small_count(clinics: dict[str, Parts]) -> None:
-    sheet = lay_out("responders", responders(clinics).select(RESULT_TABLES["responders"].keys()))
-    limits = limits_of(RULE)
-    decide({"responders": sheet}, limits)
-    sums = identities(sheet)
-    cells = sorted({cell for identity in sums for cell in identity.cells()})  # type: ignore[type-var]
-    known = what_is_known(sheet, cells, limits)
-    place = {cell: number for number, cell in enumerate(cells)}
-    equal = np.zeros((len(sums), len(cells)))
-    for row, identity in enumerate(sums):
-        equal[row, place[identity.whole]] = 1
-        for part in identity.parts:
-            equal[row, place[part]] -= 1
-    for column, row in cells:  # type: ignore[misc]
-        if sheet.status[column][row] == SUPPRESSED and 1 <= sheet.columns[column][row] <= 10:
-            aim = np.eye(len(cells))[place[(column, row)]]
-            ends = [
-                linprog(
-                    sign * aim,
-                    A_eq=equal,
-                    b_eq=[identity.excess for identity in sums],
-                    bounds=[known[cell] for cell in cells],
-                ).fun
-                for sign in (1, -1)
-            ]
-            assert -ends[1] - ends[0] >= 3
 
 
 @settings(max_examples=60, deadline=None)
