@@ -12,6 +12,8 @@ from analysis.figures.words import Row, shows
 SUMS: Final = ("worse", "better")
 # Fewer shown periods than this make no course to look at.
 FEWEST_PERIODS: Final = 2
+# More periods than this do not all find room under the axis of a narrow screen.
+MOST_TOLD: Final = 4
 SIGNALS: Final = {"worse": "worse than expected", "better": "better than expected"}
 
 
@@ -35,11 +37,11 @@ def cusum_chart(outcome: str, rows: Sequence[Row], unit: str = "this clinic") ->
             "few patients is told with the next one. A signal is a question, not a finding."
         ),
         twin=_twin(ordered),
-        spec=_spec(ordered, drawn, outcome) if is_drawn else None,
+        spec=_spec(ordered, drawn) if is_drawn else None,
         missing="" if is_drawn else _missing(ordered),
         legend=(
-            LegendEntry("line-own", "sum for worse, upwards"),
-            LegendEntry("line-network", "sum for better, downwards"),
+            LegendEntry("dot-own", "sum for worse, upwards"),
+            LegendEntry("open-network", "sum for better, downwards"),
             LegendEntry("diamond-signal", "signal"),
             LegendEntry("dash-network", "limit"),
         ),
@@ -65,11 +67,11 @@ def _title(outcome: str, drawn: Sequence[Row], unit: str) -> str:
     return f"{subject}: the latest signal, {told}, is in {latest['period']}"
 
 
-def _spec(ordered: Sequence[Row], drawn: Sequence[Row], outcome: str) -> dict[str, Any]:
+def _spec(ordered: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Any]:
     periods = [row["period"] for row in ordered]
     across = style.axis(
-        type="category", categoryorder="array", categoryarray=periods, nticks=6, showgrid=False,
-        tickangle=0, range=[-0.5, len(periods) - 0.5],
+        type="category", categoryorder="array", categoryarray=periods, showgrid=False,
+        tickangle=0, tickvals=_told_periods(periods), range=[-0.5, len(periods) - 0.5],
     )  # fmt: skip
     with_display = [row for row in drawn if shows(row, "life_adjusted")]
     panels = [
@@ -85,18 +87,26 @@ def _spec(ordered: Sequence[Row], drawn: Sequence[Row], outcome: str) -> dict[st
             ],
         ),
         Panel(
-            title=f"Expected less observed, patients {outcome_name(outcome)}",
+            title="Expected less observed patients",
             traces=[_course(ordered, "life_adjusted", "own"), _display_marks(with_display)],
             xaxis=across,
             yaxis=style.axis(nticks=5),
             shapes=[_limit(0.0, "solid")],
         ),
     ]
-    return panels_spec(panels, Frame(columns=1, narrow_columns=1, panel_height=180, below=44))
+    frame = Frame(columns=1, narrow_columns=1, panel_height=180, below=44, left=60)
+    return panels_spec(panels, frame)
+
+
+def _told_periods(periods: Sequence[str]) -> list[str]:
+    """Return the periods under the axis; of many, three that do not stand at its right end."""
+    if len(periods) <= MOST_TOLD:
+        return list(periods)
+    return [periods[len(periods) * part // 3] for part in range(3)]
 
 
 def _ticks() -> list[str]:
-    return ["1, better", "0.5", "0", "0.5", "1, worse"]
+    return ["better 1", "0.5", "0", "0.5", "worse 1"]
 
 
 def _limit(y: float, dash: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _spec(
             title=style.axis_title(f"expected {outcome_name(outcome)}, patients"),
             rangemode="tozero",
         ),
-        "yaxis": style.axis(title=style.axis_title("observed / expected"), rangemode="tozero"),
+        "yaxis": style.axis(title=style.axis_title("observed / expected")),
         "shapes": [style.level_line(1.0, "network", "solid")],
         "annotations": _labels(drawn, own),
     }

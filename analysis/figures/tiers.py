@@ -26,7 +26,15 @@ REQUIREMENTS: Final = {
     "follow_up_attempted": "episodes past their year with a recorded follow-up attempt",
     "status_known": "episodes past their year with known status",
 }
-ROW_ROOM: Final = 46
+# The same in few words, beside the axis.
+SHORT: Final = {
+    "stage_recorded": "sessions with a stage",
+    "pain_recorded": "sessions with pain",
+    "exit_evidence": "stage changes with evidence of the exit",
+    "follow_up_attempted": "episodes with a follow-up attempt",
+    "status_known": "episodes with known status",
+}
+ROW_ROOM: Final = 54
 LABEL_WIDTH: Final = 24
 LABEL_MARGIN: Final = 170
 LAST_TIER: Final = max(TIERS)
@@ -131,7 +139,7 @@ def _title(rows: Sequence[Row], unit: str) -> str:
 def _spec(ordered: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Any]:
     places = {row["requirement"]: place for place, row in enumerate(ordered)}
     layout = {
-        "xaxis": style.axis(range=[0, 104], ticksuffix="%", dtick=25),
+        "xaxis": style.axis(range=[0, 107], ticksuffix="%", dtick=25),
         "yaxis": style.axis(
             tickvals=list(places.values()),
             ticktext=[_label(row) for row in ordered],
@@ -156,7 +164,9 @@ def _spec(ordered: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Any]:
 
 
 def _label(row: Row) -> str:
-    return words.wrapped(f"T{row['tier']} {requirement_name(row['requirement'])}", LABEL_WIDTH)
+    name = SHORT.get(row["requirement"], requirement_name(row["requirement"]))
+    number = words.cell(row, "denominator").text
+    return words.wrapped(f"T{row['tier']} {name}", LABEL_WIDTH) + f"<br>n {number}"
 
 
 def _why(row: Row) -> str:
