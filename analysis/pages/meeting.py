@@ -229,8 +229,8 @@ def _sum_words(row: Row, rule: str) -> str:
     if rule not in SUMS or not shows(row, rule, "episodes", "observed"):
         return HIDDEN
     return (
-        f"at the period's end {words.hundredths(row[rule])} of the limit; "
-        f"{words.count(row['observed'])} of {words.count(row['episodes'])} episodes in the period"
+        f"{words.count(row['observed'])} of {words.count(row['episodes'])} episodes in the period, "
+        f"at whose end the sum, begun anew, stands at {words.hundredths(row[rule])} of its limit"
     )
 
 
