@@ -21,8 +21,8 @@ OUTCOMES: Final = {
     "never_exit_stage_1": "Never met the exit of stage 1, against what was expected",
 }
 OUTCOME_QUESTION: Final = (
-    "Is it recorded as elsewhere, is who came told by more than what was recorded before "
-    "treatment, and what is done in other ways here?"
+    "Is it recorded as elsewhere, does something that is not recorded set these patients apart, "
+    "and what is done in other ways here?"
 )
 POSITIONS: Final = {
     "warning_low": "below the 95% limit, where about 1 clinic in 40 lies by chance",
