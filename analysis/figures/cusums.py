@@ -29,10 +29,10 @@ def cusum_chart(outcome: str, rows: Sequence[Row], unit: str = "this clinic") ->
         key=f"cusum-{outcome.replace('_', '-')}",
         title=_title(outcome, drawn, unit),
         note=(
-            "Each patient adds what the outcome says for changed odds, given the risk that was "
+            "Each episode adds what its outcome says for changed odds, given the risk that was "
             "expected before treatment from the first months' patients. Upwards: outcomes worse "
             "than expected; downwards: better. At the broken line, the limit, a sum signals and "
-            "begins anew. Below: expected less observed patients so far; it shows the course and "
+            "begins anew. Below: expected less observed episodes so far; it shows the course and "
             "judges nothing. By month of start, at the end of each period, rounded; a period with "
             "few patients is told with the next one. A signal is a question, not a finding."
         ),
@@ -57,7 +57,7 @@ def _missing(rows: Sequence[Row]) -> str:
 
 def _title(outcome: str, drawn: Sequence[Row], unit: str) -> str:
     found = [row for row in drawn if row["signal"]]
-    subject = f"Patients {outcome_name(outcome)}, {unit}"
+    subject = f"Episodes {outcome_name(outcome)}, {unit}"
     if not drawn:
         return f"{subject}: observed against expected over time"
     if not found:
@@ -87,7 +87,7 @@ def _spec(ordered: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Any]:
             ],
         ),
         Panel(
-            title="Expected less observed patients",
+            title="Expected less observed episodes",
             traces=[_course(ordered, "life_adjusted", "own"), _display_marks(with_display)],
             xaxis=across,
             yaxis=style.axis(nticks=5),

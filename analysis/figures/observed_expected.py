@@ -48,7 +48,7 @@ def observed_expected_chart(outcome: str, rows: Sequence[Row], own: str | None =
     return Chart(
         key=f"observed-expected-{outcome.replace('_', '-')}",
         title=_title(outcome, clinics, compared, own),
-        note=_note(outcome, clinics, compared),
+        note=_note(outcome, clinics, compared, _model_words(rows)),
         twin=_twin(clinics, own),
         spec=_spec(drawn, compared, outcome, own) if is_drawn else None,
         missing="" if is_drawn else _missing(clinics),
@@ -100,20 +100,25 @@ def _title(outcome: str, clinics: Sequence[Row], compared: Sequence[Row], own: s
             f"{words.plain(mine['expected'])} were expected"
         )
     if not compared:
-        return f"Clinics by patients {outcome_name(outcome)}, observed against expected"
+        return f"Clinics by episodes {outcome_name(outcome)}, observed against expected"
     beyond = sum(_is_beyond(row) for row in compared)
     where = "all within" if not beyond else f"{beyond} of them outside"
     return (
-        f"{len(compared)} clinics compared by patients {outcome_name(outcome)}: {where} "
+        f"{len(compared)} clinics compared by episodes {outcome_name(outcome)}: {where} "
         "the limits of chance"
     )
+
+
+def _model_words(rows: Sequence[Row]) -> str | None:
+    """Return how well the model does, which the network's row says."""
+    return next((row["reason"] for row in rows if row["unit_kind"] == "network"), None)
 
 
 def _is_beyond(row: Row) -> bool:
     return row["position"] not in {None, "within"}
 
 
-def _note(outcome: str, clinics: Sequence[Row], compared: Sequence[Row]) -> str:
+def _note(outcome: str, clinics: Sequence[Row], compared: Sequence[Row], model: str | None) -> str:
     hidden = sum(1 for row in clinics if not shows(row, *POINT))
     number = "1 clinic is" if hidden == 1 else f"{hidden} clinics are"
     told = f" {number} hidden or too small." if hidden else ""
@@ -124,11 +129,12 @@ def _note(outcome: str, clinics: Sequence[Row], compared: Sequence[Row]) -> str:
         else "of chance alone, exact for counts"
     )
     return (
-        f"1 means as many patients {outcome_name(outcome)} as their pain, history, region, age "
-        "and the like before treatment let expect; care itself is not taken into account. Broken "
-        f"lines: limits at 95% (dashes) and 99.8% (dots), {limits}. From rounded counts. Grey: "
-        f"not compared, because outcomes are known of a different share of patients.{told} Not a "
-        "ranking; it does not say why clinics differ."
+        f"1 means as many episodes {outcome_name(outcome)} as patients' pain, history, region, "
+        "age and the like before treatment let expect; care itself is not taken into account. "
+        f"Broken lines: limits at 95% (dashes) and 99.8% (dots), {limits}. From rounded counts. "
+        "Grey: not compared, because outcomes are known of a different share of patients."
+        f"{told} Not a ranking; it does not say why clinics differ."
+        + (f" {model}" if model else "")
     )
 
 
@@ -137,7 +143,7 @@ def _spec(
 ) -> dict[str, Any]:
     layout = {
         "xaxis": style.axis(
-            title=style.axis_title(f"expected {outcome_name(outcome)}, patients"),
+            title=style.axis_title(f"expected episodes {outcome_name(outcome)}"),
             rangemode="tozero",
         ),
         "yaxis": style.axis(title=style.axis_title("observed / expected")),

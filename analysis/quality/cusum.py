@@ -97,20 +97,20 @@ def limit_of(risks: npt.ArrayLike, odds_ratio: float, run_length: float) -> floa
 
     Raises `ValueError` where no limit has so few or so many.
     """
+    from scipy.optimize import brentq
+
+    def excess(limit: float) -> float:
+        # The logarithm of the run length is nearly a line in the limit, so few steps are enough.
+        return float(np.log(average_run_length(risks, odds_ratio, limit) / run_length))
+
     low, high = LIMIT_PRECISION, 1.0
-    if average_run_length(risks, odds_ratio, low) > run_length:
+    if excess(low) > 0.0:
         raise ValueError("Every limit has more cases until a false signal than that.")
-    while average_run_length(risks, odds_ratio, high) < run_length:
+    while excess(high) < 0.0:
         low, high = high, 2.0 * high
         if high > LARGEST_LIMIT:
             raise ValueError("No limit has so many cases until a false signal.")
-    while high - low > LIMIT_PRECISION:
-        middle = (low + high) / 2.0
-        if average_run_length(risks, odds_ratio, middle) < run_length:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
+    return float(brentq(excess, low, high, xtol=LIMIT_PRECISION))
 
 
 def _score_distribution(

@@ -79,6 +79,15 @@ def test_clinics_are_unnamed_and_what_is_not_compared_is_an_open_mark() -> None:
     assert chart.title.startswith("3 clinics compared")
 
 
+def test_how_well_the_model_does_stands_below_the_picture() -> None:
+    network = compared("network", 0, 1.0) | {"unit_kind": "network", "reason": "It does so-so."}
+    rows = four_clinics()
+    with_network = [*rows, {**rows[0], **network}]
+    chart = observed_expected_chart(REINJURY, with_network)
+    assert chart.note.endswith("why clinics differ. It does so-so.")
+    assert len(chart.twin.rows) == len(rows)
+
+
 def test_the_own_clinic_is_marked_and_stands_first_in_the_table() -> None:
     chart = observed_expected_chart(REINJURY, four_clinics(), own="South")
     assert marks(chart)["star"] == [35.0]
