@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analysis.contracts.release import ABSENT, RELEASED, SUPPRESSED
 from analysis.disclosure.attacker import UNBOUNDED, Flags, Floats, Ints, Ranges, Sums
 from analysis.disclosure.relations import (
+    CHART_SUMS,
     COMMON_NAMES,
     GROWING,
     SAME_COUNTS,
@@ -23,6 +25,20 @@ from analysis.disclosure.rules import UNIT
 from analysis.disclosure.sheet import NETWORK_KIND, Limits, Sheet
 
 SEPARATOR: Final = "\x1f"
+PERIOD: Final = "period"
+# The quarter of a month; any other period stands for itself.
+QUARTER_OF_PERIOD: Final = (
+    pl.when(pl.col(PERIOD).str.contains(r"^\d{4}-\d{2}$"))
+    .then(
+        pl.format(
+            "{}-Q{}",
+            pl.col(PERIOD).str.slice(0, 4),
+            (pl.col(PERIOD).str.slice(5).cast(pl.Int32, strict=False) + 2) // 3,
+        )
+    )
+    .otherwise(pl.col(PERIOD))
+    .alias(PERIOD)
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,8 @@ def sums_of(board: Board) -> Sums:
             _add_rows(entries, board, name, whole, parts)
         if sheet.rule.over_clinics and sheet.height:
             _add_clinics(entries, board, sheet)
+        if name == "quality_points":
+            _add_charts(entries, board, sheet)
     for total in TOTALS:
         _add_total(entries, board, total)
     return entries.sums(board)
@@ -210,17 +228,71 @@ def _add_rows(
 
 
 def _add_clinics(entries: _Entries, board: Board, sheet: Sheet) -> None:
-    names = row_names(sheet.rows, tuple(name for name in key_of(sheet.name) if name not in UNIT))
-    _, groups = np.unique(names.to_numpy(), return_inverse=True)
+    key = tuple(name for name in key_of(sheet.name) if name not in UNIT)
     is_network = (sheet.rows["unit_kind"] == NETWORK_KIND).to_numpy()
-    count = int(groups.max()) + 1
-    has_network = np.bincount(groups[is_network], minlength=count) == 1
-    has_clinic = np.bincount(groups[~is_network], minlength=count) > 0
-    used = (has_network & has_clinic)[groups]
     for each in sheet.rule.counts:
         cells = board.cells(sheet.name, each.name)
-        entries.add(groups[used].astype(np.int64), cells[used], is_network[used])
-        entries.close(count)
+        _add_by_period(entries, sheet.rows, key, cells, is_network)
+
+
+def _add_charts(entries: _Entries, board: Board, sheet: Sheet) -> None:
+    """Add the sums over charts of a unit."""
+    charts = sheet.rows["chart"].to_numpy()
+    for places in CHART_SUMS:
+        rows = [np.flatnonzero(charts == chart) for chart, _ in places]
+        cells = [
+            board.cells(sheet.name, column)[own]
+            for own, (_, column) in zip(rows, places, strict=True)
+        ]
+        is_whole = np.arange(sum(map(len, rows))) < len(rows[0])
+        beside = sheet.rows[np.concatenate(rows)]
+        _add_by_period(entries, beside, (*UNIT, PERIOD), np.concatenate(cells), is_whole)
+
+
+def _add_by_period(
+    entries: _Entries, rows: pl.DataFrame, key: tuple[str, ...], cells: Ints, is_whole: Flags
+) -> None:
+    """Add the sums of the rows that agree in `key`: wholes are as much as the other rows.
+
+    Where some go by month and some by quarter, the sum holds by quarter; of a month it leaves a
+    rest that nobody knows.
+    """
+    names = row_names(rows, key).to_numpy()
+    if PERIOD not in key:
+        _add_named(entries, names, cells, is_whole)
+        return
+    quarters = row_names(rows.with_columns(QUARTER_OF_PERIOD), key).to_numpy()
+    is_mixed = _have_both(quarters, rows[PERIOD].str.contains("Q").to_numpy())
+    _add_named(entries, names[~is_mixed], cells[~is_mixed], is_whole[~is_mixed])
+    mixed = cells[is_mixed], is_whole[is_mixed]
+    _add_named(entries, names[is_mixed], *mixed, is_open=True)
+    _add_named(entries, quarters[is_mixed], *mixed)
+
+
+def _have_both(names: npt.NDArray[Any], flags: Flags) -> Flags:
+    """Say of each row whether rows of its name have the flag and others have it not."""
+    _, groups = np.unique(names, return_inverse=True)
+    flagged, rows = np.bincount(groups, flags), np.bincount(groups)
+    is_mixed: Flags = ((flagged > 0) & (flagged < rows))[groups]
+    return is_mixed
+
+
+def _add_named(
+    entries: _Entries,
+    names: npt.NDArray[Any],
+    cells: Ints,
+    is_whole: Flags,
+    *,
+    is_open: bool = False,
+) -> None:
+    """Add one sum for every name that has both a whole and a part."""
+    _, groups = np.unique(names, return_inverse=True)
+    count = int(groups.max(initial=-1)) + 1
+    has_whole = np.bincount(groups[is_whole], minlength=count) > 0
+    has_part = np.bincount(groups[~is_whole], minlength=count) > 0
+    used = (has_whole & has_part)[groups]
+    entries.add(groups[used].astype(np.int64), cells[used], is_whole[used])
+    entries.close(count, is_open=is_open)
 
 
 def _add_total(entries: _Entries, board: Board, total: Total) -> None:

@@ -74,6 +74,22 @@ TOTALS: Final = (
     ),
 )
 
+# Sums of counts over charts of results.quality_points, of the same unit and period: each place
+# names chart and column, the first is the sum of the others.
+CHART_SUMS: Final[tuple[tuple[Place, ...], ...]] = (
+    (
+        ("missed_sessions", "numerator"),
+        ("no_shows", "numerator"),
+        ("late_cancellations", "numerator"),
+    ),
+    (
+        ("never_exit_stage_1", "denominator"),
+        ("never_exit_stage_1", "numerator"),
+        ("days_in_stage_1", "denominator"),
+    ),
+    (("reinjury_365_days", "denominator"), ("follow_up_capture", "numerator")),
+)
+
 SAME_COUNTS: Final = (
     *(
         SameCount((("unit_summaries", count), ("responders", count), ("deteriorations", count)))
