@@ -7,6 +7,7 @@ ids is handed from step to step, so any scheduler may call them and none ever se
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,12 @@ from pipelines.faults import explained
 from pipelines.locking import hold_registry
 from pipelines.progress import detail, report
 from pipelines.publication.code import code_version, git_commit
+from pipelines.publication.ledger import (
+    former_of,
+    prune_ledgers,
+    read_chain,
+    remember_release,
+)
 from pipelines.publication.release import (
     ReleaseInputs,
     point_site,
@@ -131,7 +138,7 @@ def needs_release(workspace: Workspace, run_id: str, *, recompute: bool = False)
         )
     _require_tolerable(ledger, _protocol(record))
     record = change_run(workspace, run_id, **_circumstances(workspace, ledger, record))
-    inputs = _inputs(ledger, record)
+    inputs = _inputs(workspace, ledger, record)
     if recompute or not _is_current(workspace, inputs):
         return True
     report(f"Nothing new: release {inputs.release_id} stands")
@@ -182,10 +189,12 @@ def publish_step(workspace: Workspace, run_id: str) -> str:
 
     record = _begin(workspace, run_id, "publish", "Publishing")
     protocol, ledger = _protocol(record), read_ledger(workspace)
-    building, inputs = _building(workspace, record), _inputs(ledger, record)
-    contents = release_contents(building, inputs, protocol)
+    building, inputs = _building(workspace, record), _inputs(workspace, ledger, record)
+    contents = release_contents(workspace, building, inputs, protocol)
     remember_look(workspace, _look(record))
-    outcome = write_release(workspace, inputs, protocol.canonical, contents)
+    outcome = write_release(workspace, inputs, protocol.canonical, contents.files)
+    if outcome != "differs":
+        remember_release(workspace, contents.link, contents.ledger)
     record = change_run(
         workspace,
         run_id,
@@ -197,6 +206,7 @@ def publish_step(workspace: Workspace, run_id: str) -> str:
     publish_version(workspace, building)
     point_site(workspace, inputs.release_id)
     prune_releases(workspace)
+    prune_ledgers(workspace)
     report(f"Release {inputs.release_id} is published")
     return inputs.release_id
 
@@ -327,8 +337,9 @@ def _building(workspace: Workspace, record: RunRecord) -> Path:
     return workspace.versions_dir / record.building
 
 
-def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
-    return ReleaseInputs(
+def _inputs(workspace: Workspace, ledger: Ledger, record: RunRecord) -> ReleaseInputs:
+    """Return what the release is made of, with the release after which it is made."""
+    inputs = ReleaseInputs(
         delivery_hashes=ledger.content_hashes,
         is_synthetic=ledger.is_synthetic,
         code=code_version(),
@@ -339,6 +350,7 @@ def _inputs(ledger: Ledger, record: RunRecord) -> ReleaseInputs:
         certificate_hash=record.certificate_hash,
         rebases_hash=record.rebases_hash,
     )
+    return replace(inputs, former=former_of(read_chain(workspace), inputs.core))
 
 
 def _circumstances(workspace: Workspace, ledger: Ledger, record: RunRecord) -> dict[str, Any]:

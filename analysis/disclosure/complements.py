@@ -16,6 +16,7 @@ from analysis.disclosure.attacker import (
     deduce,
 )
 from analysis.disclosure.board import Board, groups_of_equals, prior_of_hidden
+from analysis.disclosure.differences import Differences, differences_of, secret_moves
 from analysis.disclosure.history import History, joined_sums
 from analysis.disclosure.ledger import (
     Decided,
@@ -35,9 +36,10 @@ class Reader:
     """What a reader of all releases can know: every cell, sum and step, the newest release last.
 
     `board` and `decided` are those of the newest release, whose cells begin at `offset`; `past` is
-    the release before it. `earlier` holds what is known of the cells of earlier releases without
-    the newest, `if_shown` the steps that hold as long as their later cell is shown, and `secret`
-    flags the small hidden counts of earlier releases.
+    the release before it. What moved since (`differences`) are cells after all others; `moves`
+    flags those that are secret. `earlier` holds what is known of the cells of earlier releases
+    without the newest, `if_shown` the steps that hold as long as their later cell is shown, and
+    `secret` flags the small hidden counts of earlier releases.
     """
 
     board: Board
@@ -49,12 +51,18 @@ class Reader:
     always: Steps
     if_shown: Steps
     secret: Flags
+    differences: Differences | None
+    moves: Flags
     limits: Limits
 
     @property
     def size(self) -> int:
-        """Return the number of cells of all releases."""
-        return self.offset + self.board.size
+        """Return the number of cells of all releases, differences included."""
+        return self.offset + self.board.size + self.moves.size
+
+    def is_newest(self, cell: int) -> bool:
+        """Say whether the cell is a count of the newest release."""
+        return self.offset <= cell < self.offset + self.board.size
 
     def steps(self) -> Steps:
         """Return the steps that hold with what is hidden now."""
@@ -66,9 +74,12 @@ class Reader:
     def known(self) -> Ranges:
         """Return what is known of every cell before any adding up."""
         now = ranges_of(self.board, self.decided, prior_of_hidden(self.board, self.limits))
+        parts = [self.earlier, now]
+        if self.differences is not None:
+            parts.append(self.differences.ranges(self.board.shown()))
         return Ranges(
-            np.concatenate([self.earlier.low, now.low]),
-            np.concatenate([self.earlier.high, now.high]),
+            np.concatenate([part.low for part in parts]),
+            np.concatenate([part.high for part in parts]),
         )
 
     def deduced(self) -> Ranges:
@@ -76,8 +87,9 @@ class Reader:
         return deduce(self.known(), self.sums, self.steps())
 
     def secrets(self) -> Flags:
-        """Say which cells of all releases are small hidden counts."""
-        return np.concatenate([self.secret, self.board.hidden & self.board.is_small])
+        """Say which cells are small hidden counts of any release, or moved by as few."""
+        now = self.board.hidden & self.board.is_small
+        return np.concatenate([self.secret, now, self.moves])
 
     @cached_property
     def given_away_by_nothing(self) -> Flags:
@@ -106,6 +118,7 @@ def read_all(
         history.add(kept)
     earlier, past = history.deduced(), history.past_of(board, quarter)
     history.add_sums(board)
+    differences, moves = None, np.zeros(0, dtype=bool)
     if past is None:
         decided, if_shown = decide_anew(board, limits), NO_STEPS
     else:
@@ -113,6 +126,9 @@ def read_all(
         decided = decide_again(board, past, limits)
         history.steps.append(history.growth_of(board, past))
         if_shown = history.changes_of(board, decided, past)
+        differences = differences_of(board, decided, past, limits)
+        moves = secret_moves(differences, board, past)
+        history.add_differences(differences, board)
     return Reader(
         board,
         decided,
@@ -123,6 +139,8 @@ def read_all(
         joined(history.steps),
         if_shown,
         history.secrets(),
+        differences,
+        moves,
         limits,
     )
 
@@ -181,7 +199,7 @@ class _Search:
         reached, frontier = {exposed}, [exposed]
         while frontier:
             near = {other for cell in frontier for other in self._telling(cell)} - reached
-            here = [cell - self.reader.offset for cell in near if cell >= self.reader.offset]
+            here = [cell - self.reader.offset for cell in near if self.reader.is_newest(cell)]
             candidates = [cell for cell in here if self.shown[cell]]
             if candidates:
                 return min(candidates, key=lambda cell: _cost(self.reader.board, cell))

@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.disclosure.attacker import Flags, Ints, Ranges, Steps, Sums, deduce
 from analysis.disclosure.board import Board, board_of, prior_of_hidden, same_counts, sums_of
+from analysis.disclosure.differences import Differences, sums_of_differences
 from analysis.disclosure.ledger import (
     Decided,
     Past,
@@ -81,13 +82,26 @@ class History:
 
     def add_sums(self, board: Board) -> None:
         """Append the sums of a release whose cells begin at the offset."""
-        sums, before = sums_of(board), sum(each.least.size for each in self.sums)
+        sums, before = sums_of(board), self._sums_count()
         self.sums.append(
             Sums(sums.number + before, sums.cell + self.offset, sums.sign, sums.least, sums.most)
         )
         for one, other in same_counts(board):
             equal = np.zeros(one.size)
             self.steps.append(Steps(one + self.offset, other + self.offset, equal, equal))
+
+    def add_differences(self, differences: Differences, board: Board) -> None:
+        """Append what moved since the last release; the sums of the newest were added last."""
+        newest = self.sums[-1]
+        before = self._sums_count() - newest.least.size
+        own = Sums(newest.number - before, newest.cell, newest.sign, newest.least, newest.most)
+        offsets = (self._last().offset, self.offset, self.offset + board.size)
+        for sums in sums_of_differences(differences, board, own, offsets):
+            number = sums.number + self._sums_count()
+            self.sums.append(Sums(number, sums.cell, sums.sign, sums.least, sums.most))
+
+    def _sums_count(self) -> int:
+        return sum(each.least.size for each in self.sums)
 
     def growth_of(self, board: Board, past: Past) -> Steps:
         """Return that counts have grown since the last release."""

@@ -9,20 +9,21 @@ from typing import Any
 from uuid import uuid4
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file by the content in one step."""
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Replace the file by the content in one step; `mode` says who may read it, as umask allows."""
     aside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        write_durably(aside, content)
+        write_durably(aside, content, mode=mode)
         os.replace(aside, path)  # noqa: PTH105
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a new file and wait until the disk has it."""
-    with path.open("xb") as file:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,17 +1,19 @@
 """What a release holds: pages, and the released tables as Parquet and CSV."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis.contracts.protocol import Protocol
-from analysis.contracts.release import ReleasedTable, ReleaseFacts
-from pipelines.publication.files import json_bytes
+from analysis.contracts.release import FormerRelease, ReleasedTable, ReleaseFacts
+from pipelines.publication.files import json_bytes, sha256
+from pipelines.publication.ledger import Link, former_release, ledger_bytes, memory_before
 from pipelines.publication.release import PAGES, RESULTS, ReleaseInputs
 from pipelines.publication.results import read_results
 from pipelines.warehouse.connection import connect, read_frame
+from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,24 +23,58 @@ CHECKLISTS_FILE: Final = "report/checklists.csv"
 FACTS_FILE: Final = "facts.json"
 
 
-def release_contents(building: Path, inputs: ReleaseInputs, protocol: Protocol) -> dict[str, bytes]:
-    """Return every file of the release by its path within it, without the manifest.
+@dataclass(frozen=True)
+class Contents:
+    """Every file of a release by its path within it, and what the ledger is to keep of it."""
 
-    Only what the release gate lets through is in them. Raises `ReleaseRefusedError`.
+    files: Mapping[str, bytes]
+    link: Link
+    ledger: bytes
+
+
+def release_contents(
+    workspace: Workspace, building: Path, inputs: ReleaseInputs, protocol: Protocol
+) -> Contents:
+    """Return every file of the release but its manifest.
+
+    Only what the release gate lets through is in them. Raises `ReleaseRefusedError`, and
+    `IntegrityError` when it is no longer known what earlier releases showed.
     """
-    from analysis.disclosure import release_tables
+    from analysis.disclosure import quarter_of, release_again
 
-    tables = release_tables(read_results(building), protocol.disclosure)
-    return files_of(tables, _facts(building, inputs, protocol), protocol)
+    memory = memory_before(workspace, inputs.former)
+    facts = _facts(building, inputs, protocol)
+    quarter = quarter_of(facts.last_month)
+    release = release_again(read_results(building), protocol.disclosure, memory, quarter)
+    former = former_release(workspace, inputs.former, memory)
+    ledger = ledger_bytes(release.remembered)
+    files = files_of(release.tables, facts, protocol, former)
+    return Contents(files, _link(inputs, quarter, ledger), ledger)
+
+
+def _link(inputs: ReleaseInputs, quarter: str | None, ledger: bytes) -> Link:
+    return Link(
+        release_id=inputs.release_id,
+        core=inputs.core,
+        former=inputs.former,
+        quarter=quarter,
+        code_version=inputs.code.label,
+        protocol_hash=inputs.protocol_hash,
+        deliveries=len(inputs.delivery_hashes),
+        ledger_hash=sha256(ledger),
+    )
 
 
 def files_of(
-    tables: Mapping[str, ReleasedTable], facts: ReleaseFacts, protocol: Protocol
+    tables: Mapping[str, ReleasedTable],
+    facts: ReleaseFacts,
+    protocol: Protocol,
+    former: FormerRelease | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a release that holds these tables, without the manifest."""
     from analysis.pages import render_site
 
-    pages = render_site(tables, facts, protocol)
+    pages = render_site(tables, facts, protocol, former)
     return {
         **{f"{PAGES}/{name}": content for name, content in pages.items()},
         **dict(_table_files(tables)),

@@ -1,7 +1,7 @@
 """A release: a folder of pages and tables that is complete before anything points to it.
 
-Its name is made from what it was made of, so the same deliveries, code and protocol give the same
-release, and nothing in it depends on the clock.
+Its name is made from what it was made of, so the same deliveries, code and protocol after the same
+former release give the same release, and nothing in it depends on the clock.
 """
 
 import json
@@ -36,6 +36,7 @@ class ReleaseInputs:
     `standing` is what a registered protocol makes of the results, with the reason beside it, and
     `spent` names the analyses that are an extra look; `certificate_hash` names the calibration
     certificate that the release holds, if there is one, and `rebases_hash` the re-bases of charts.
+    `former` is the release before it, which says what its readers have seen already.
     """
 
     delivery_hashes: tuple[str, ...]
@@ -47,6 +48,7 @@ class ReleaseInputs:
     spent: tuple[str, ...] = ()
     certificate_hash: str | None = None
     rebases_hash: str | None = None
+    former: str | None = None
 
     @property
     def input_hash(self) -> str:
@@ -56,6 +58,11 @@ class ReleaseInputs:
     @property
     def release_id(self) -> str:
         """Return the name that these inputs give the release."""
+        return sha256(f"{self.core}\n{self.former or ''}".encode())[:ID_LENGTH]
+
+    @property
+    def core(self) -> str:
+        """Return the hash of everything but the former release."""
         kind = "synthetic" if self.is_synthetic else "recorded"
         parts = (
             self.input_hash,
@@ -67,7 +74,7 @@ class ReleaseInputs:
             self.certificate_hash or "",
             self.rebases_hash or "",
         )
-        return sha256("\n".join(parts).encode())[:ID_LENGTH]
+        return sha256("\n".join(parts).encode())
 
 
 def write_release(
@@ -202,6 +209,7 @@ def _manifest(
         },
         "certificate": inputs.certificate_hash,
         "rebases": inputs.rebases_hash,
+        "former": inputs.former,
         "files": {
             name: {"sha256": sha256(content), "bytes": len(content)}
             for name, content in sorted(contents.items())

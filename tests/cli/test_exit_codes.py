@@ -276,7 +276,7 @@ def test_a_refusal_of_the_release_gate_leaves_the_former_release(
     def refuse(*_: object) -> None:
         raise ReleaseRefusedError("A sealed row holds a number.")
 
-    monkeypatch.setattr("analysis.disclosure.release_tables", refuse)
+    monkeypatch.setattr("analysis.disclosure.release_again", refuse)
     former = current_release(workspace)
     assert nmt("run", correction, "--data", workspace.root).code == 6
     assert current_release(workspace) == former
