@@ -10,7 +10,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -97,7 +97,7 @@ def handover_files(release: StandingRelease, clinic: str) -> dict[str, bytes]:
     Raises `ReleaseRefusedError` when one of them would name another clinic.
     """
     files = {
-        **render_clinic(release.tables, release.facts, release.protocol, clinic),
+        **_page_files(release, clinic),
         **_table_files(release.tables, clinic),
         README: _about(release, clinic),
     }
@@ -105,6 +105,21 @@ def handover_files(release: StandingRelease, clinic: str) -> dict[str, bytes]:
     facts = {name: {"sha256": sha256(made), "bytes": len(made)} for name, made in files.items()}
     manifest = {"kind": KIND, "clinic": clinic, "release_id": release.release_id, "files": facts}
     return files | {MANIFEST: json_bytes(manifest)}
+
+
+def _page_files(release: StandingRelease, clinic: str) -> dict[str, bytes]:
+    former = release.former
+    own = None if former is None else replace(former, tables=_rows_of(former.tables, clinic))
+    return render_clinic(release.tables, release.facts, release.protocol, clinic, own)
+
+
+def _rows_of(tables: Mapping[str, ReleasedTable], clinic: str) -> dict[str, ReleasedTable]:
+    is_own = (pl.col("unit_kind") == CLINIC) & (pl.col("unit_name") == clinic)
+    return {
+        name: ReleasedTable(name, table.rows.filter(is_own))
+        for name, table in tables.items()
+        if "unit_kind" in table.rows.columns
+    }
 
 
 def _table_files(tables: Mapping[str, ReleasedTable], clinic: str) -> dict[str, bytes]:

@@ -8,9 +8,16 @@ import polars as pl
 
 from analysis.contracts.errors import UsageError
 from analysis.contracts.protocol import Protocol, ProtocolError, protocol_of
-from analysis.contracts.release import ReleasedTable, ReleaseFacts
+from analysis.contracts.release import FormerRelease, ReleasedTable, ReleaseFacts
+from analysis.pages.changes import quarter_of
 from pipelines.publication.pages import FACTS_FILE
-from pipelines.publication.release import RESULTS, current_release, read_manifest, verify_release
+from pipelines.publication.release import (
+    RESULTS,
+    current_release,
+    read_manifest,
+    stands,
+    verify_release,
+)
 from pipelines.workspace import Workspace
 
 PARQUET: Final = ".parquet"
@@ -18,12 +25,16 @@ PARQUET: Final = ".parquet"
 
 @dataclass(frozen=True)
 class StandingRelease:
-    """A release as it stands on the disk: what passed the gate, and nothing of the registry."""
+    """A release as it stands on the disk: what passed the gate, and nothing of the registry.
+
+    `former` is the release before it, None when there was none or it was removed since.
+    """
 
     release_id: str
     tables: dict[str, ReleasedTable]
     facts: ReleaseFacts
     protocol: Protocol
+    former: FormerRelease | None = None
 
 
 def read_release(workspace: Workspace) -> StandingRelease:
@@ -42,6 +53,25 @@ def read_release(workspace: Workspace) -> StandingRelease:
         tables=_tables(workspace, release_id, manifest),
         facts=_facts(workspace, release_id, manifest),
         protocol=_protocol(release_id, manifest),
+        former=_former(workspace, manifest.get("former")),
+    )
+
+
+def _former(workspace: Workspace, release_id: str | None) -> FormerRelease | None:
+    if release_id is None or not stands(workspace, release_id):
+        return None
+    manifest = read_manifest(workspace, release_id)
+    try:
+        facts = _facts(workspace, release_id, manifest)
+    except UsageError:
+        return None
+    return FormerRelease(
+        release_id=release_id,
+        tables=_tables(workspace, release_id, manifest),
+        code_version=facts.code_version,
+        protocol_hash=facts.protocol_hash,
+        deliveries=facts.deliveries,
+        quarter=quarter_of(facts.last_month),
     )
 
 

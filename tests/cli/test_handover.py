@@ -109,6 +109,16 @@ def test_in_a_network_of_two_nothing_stands_beside_a_clinic(tmp_path: Path) -> N
             assert set(pl.read_csv(made)["unit_name"]) == {"hill"}, path
 
 
+def test_the_page_says_what_changed_since_the_release_before(tmp_path: Path) -> None:
+    sizes = [(f"c-{place}", 300) for place in range(6)]
+    workspace = published(tmp_path / "data", results(sizes))
+    first = workspace.site.resolve().parent.name
+    published(workspace.root, results([*sizes[1:], ("c-0", 500)]), former=first)
+    page = handover_files(read_release(workspace), "c-0")["index.html"].decode()
+    assert first in page
+    assert "figures changed" in page
+
+
 def test_a_clinic_of_three_patients_gets_a_folder_without_a_count(plain: Workspace) -> None:
     files = handover_files(read_release(plain), "clinic-09")
     assert b"Too few patients to say" in files["index.html"]

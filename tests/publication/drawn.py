@@ -16,15 +16,19 @@ from tests.pages.plausible import DISCLOSURE, FACTS, PROTOCOL
 
 
 def published(
-    folder: Path, tables: Mapping[str, pl.DataFrame], facts: ReleaseFacts = FACTS
+    folder: Path,
+    tables: Mapping[str, pl.DataFrame],
+    facts: ReleaseFacts = FACTS,
+    former: str | None = None,
 ) -> Workspace:
-    """Return a workspace whose current release holds these tables."""
+    """Return a workspace whose current release, made after `former`, holds these tables."""
     workspace = Workspace(folder).prepare()
     inputs = ReleaseInputs(
         ("delivery",),
         is_synthetic=True,
         code=CodeVersion("0", "", ()),
         protocol_hash=PROTOCOL.hash,
+        former=former,
     )
     named = replace(facts, release_id=inputs.release_id, run_id=inputs.release_id)
     files = files_of(release_tables(tables, DISCLOSURE), named, PROTOCOL)

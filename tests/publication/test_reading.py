@@ -98,3 +98,18 @@ def test_facts_of_another_version_ask_for_a_run(tmp_path: Path) -> None:
 def test_without_a_release_there_is_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nmt run"):
         read_release(Workspace(tmp_path / "data"))
+
+
+def test_the_release_before_is_read_with_it_as_long_as_it_stands(
+    workspace: Workspace,
+) -> None:
+    first = current_release(workspace)
+    published(workspace.root, results([("north", 160), ("south", 90)]), former=first)
+    former = read_release(workspace).former
+    assert former is not None
+    assert former.release_id == first
+    assert (former.deliveries, former.quarter) == (FACTS.deliveries, "2026-Q2")
+    tables = release_tables(results([("north", 120), ("south", 90)]), DISCLOSURE)
+    assert_frame_equal(former.tables["unit_summaries"].rows, tables["unit_summaries"].rows)
+    (workspace.releases_dir / str(first) / "facts.json").write_bytes(b"{}")
+    assert read_release(workspace).former is None
