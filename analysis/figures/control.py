@@ -5,12 +5,12 @@ Reads calculated rows only: which rule fired, and which limits hold, was said be
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 from analysis.contracts.indicators import INDICATOR_WORDS
 from analysis.figures import style, words
-from analysis.figures.chart import Chart, LegendEntry, Twin, twin
+from analysis.figures.chart import Cell, Chart, LegendEntry, Twin, twin
 from analysis.figures.words import Row, shows
 
 # Fewer shown points than this make no course to look at.
@@ -156,12 +156,10 @@ def _point_words(rows: Sequence[Row]) -> str:
 
 
 def _baseline_words(drawn: Sequence[Row]) -> str:
-    phases = [(part[0]["period"], part[-1]["period"]) for part in _phases(drawn)]
+    phases = _phases(drawn)
     if not phases:
         return ""
-    told = ", then ".join(
-        first if first == last else f"{first} to {last}" for first, last in phases
-    )
+    told = ", then ".join(_from_to([row["period"] for row in part]) for part in phases)
     return f"Shaded: centre and limits are from {told}, and held after that."
 
 
@@ -204,15 +202,17 @@ def _spec(drawn: Sequence[Row], scale: Scale) -> dict[str, Any]:
     traces = [
         *_guides(drawn, scale),
         _course(drawn, scale),
-        _marks([row for row in drawn if _is_open(row)], scale, "soft-ink", "circle-open", 8),
-        _marks([row for row in settled if not row["signal"]], scale, "own", "circle", 8),
-        _marks([row for row in settled if row["signal"]], scale, "signal", "diamond", 11),
+        *_marks([row for row in drawn if _is_open(row)], scale, "soft-ink", "circle-open", 8),
+        *_marks([row for row in settled if not row["signal"]], scale, "own", "circle", 8),
+        *_marks([row for row in settled if row["signal"]], scale, "signal", "diamond", 11),
     ]
     layout = {
-        "xaxis": style.axis(type="category", nticks=6, showgrid=False, tickangle=0),
-        "yaxis": style.axis(rangemode=_range_mode(drawn), **_suffix(scale)),
+        "xaxis": style.axis(
+            type="category", nticks=5, showgrid=False, tickangle=0, automargin=False
+        ),
+        "yaxis": style.axis(rangemode=_range_mode(drawn), automargin=False, **_suffix(scale)),
         "shapes": [_band(drawn, part) for part in _phases(drawn)],
-        "margin": {"l": 44, "r": 12, "t": 8, "b": 32},
+        "margin": {"l": 44 if scale.unit is None else 56, "r": 12, "t": 8, "b": 32},
     }
     return dict(style.figure(traces, layout, style.HEIGHTS["short"]))
 
@@ -283,8 +283,13 @@ def _course(drawn: Sequence[Row], scale: Scale) -> dict[str, Any]:
     return style.line([row["period"] for row in drawn], values, "own", width=1.2)
 
 
-def _marks(rows: Sequence[Row], scale: Scale, role: str, symbol: str, size: int) -> dict[str, Any]:
-    return style.markers(
+def _marks(
+    rows: Sequence[Row], scale: Scale, role: str, symbol: str, size: int
+) -> list[dict[str, Any]]:
+    """Return the points as one trace, or none where there are none."""
+    if not rows:
+        return []
+    marks = style.markers(
         [row["period"] for row in rows],
         [scale.drawn(row["value"]) for row in rows],
         [f"{row['period']}: {scale.write(row['value'])}{_of(row, scale)}" for row in rows],
@@ -292,6 +297,7 @@ def _marks(rows: Sequence[Row], scale: Scale, role: str, symbol: str, size: int)
         symbol=symbol,
         size=size,
     )
+    return [marks]
 
 
 def _of(row: Row, scale: Scale) -> str:
@@ -302,18 +308,30 @@ def _of(row: Row, scale: Scale) -> str:
 
 
 def _twin(rows: Sequence[Row], scale: Scale) -> Twin:
-    cells = [
-        [
-            words.text(row["period"]),
-            words.cell(row, "numerator"),
-            words.cell(row, "denominator"),
-            words.cell(row, "value", scale.write),
-            words.cell(row, "center", scale.write),
-            words.interval_cell(row, "lower", "upper", scale.write),
-            words.text(signal_name(row["signal"])),
-        ]
-        for row in rows
-    ]
     period = words.spelled(_period_name(rows, 1))
     header = (period, "Numerator", "Denominator (n)", scale.name, "Centre", "Limits", "Signal")
+    lines = [(row["period"], _numbers(row, scale)) for row in rows]
+    cells = []
+    for numbers, same in groupby(lines, key=lambda line: line[1]):
+        periods = [one for one, _ in same]
+        if all(cell.kind != "number" for cell in numbers):
+            cells.append([words.text(_from_to(periods)), *numbers])
+        else:
+            cells += [[words.text(one), *numbers] for one in periods]
     return twin(header, cells)
+
+
+def _numbers(row: Row, scale: Scale) -> list[Cell]:
+    return [
+        words.cell(row, "numerator"),
+        words.cell(row, "denominator"),
+        words.cell(row, "value", scale.write),
+        words.cell(row, "center", scale.write),
+        words.interval_cell(row, "lower", "upper", scale.write),
+        words.text(signal_name(row["signal"])),
+    ]
+
+
+def _from_to(periods: Sequence[str]) -> str:
+    """Return neighbouring periods of which nothing is shown as one."""
+    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"

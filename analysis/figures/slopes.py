@@ -227,7 +227,7 @@ def _part_panel(
     return Panel(
         title=f"{stage} {words.SHORT_STAGE_NAMES[stage]}",
         traces=[marks] if shown else (),
-        xaxis=style.axis(nticks=4, title=style.axis_title(weekly(unit)), zeroline=True),
+        xaxis=style.axis(nticks=3, title=style.axis_title(weekly(unit)), zeroline=True),
         yaxis=style.axis(
             tickvals=list(range(len(parts))),
             ticktext=[_part_name(part) for part in parts],

@@ -63,12 +63,13 @@ def resolved(spec: Any, *, dark: bool = False) -> Any:
 
 def figure(data: Sequence[Spec], layout: Spec, height: int) -> Spec:
     """Return a complete spec: traces, and the house's layout with this chart's own on top."""
-    return {"data": list(data), "layout": {**_base_layout(height), **layout}, "config": CONFIG}
+    own = {**base_layout(), "height": height, **layout}
+    return {"data": list(data), "layout": own, "config": CONFIG}
 
 
-def _base_layout(height: int) -> dict[str, Any]:
+def base_layout() -> dict[str, Any]:
+    """Return the layout that every chart begins with."""
     return {
-        "height": height,
         "margin": {"l": 44, "r": 14, "t": 10, "b": 52},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -37,9 +37,19 @@ class ChartGroup:
     told: str
     charts: Sequence[Chart]
 
+    @property
+    def drawn(self) -> list[Chart]:
+        """Return the charts that are drawn."""
+        return [chart for chart in self.charts if chart.spec is not None]
+
+    @property
+    def missing(self) -> list[Chart]:
+        """Return the charts that say why they are not drawn."""
+        return [chart for chart in self.charts if chart.spec is None]
+
 
 def chart_groups(shelf: Shelf, kind: str, name: str | None) -> list[ChartGroup]:
-    """Return the control charts of one unit by group; those that can be drawn come first."""
+    """Return the control charts of one unit by group."""
     series: dict[str, list[Row]] = {}
     for row in shelf.of_unit("quality_points", kind, name):
         series.setdefault(row["chart"], []).append(row)
@@ -75,4 +85,4 @@ def _group(key: str, title: str, series: dict[str, list[Row]]) -> ChartGroup:
         told += f", a signal in {signals}"
     else:
         told += ", no signal"
-    return ChartGroup(key, title, told, [*drawn, *(one for one in charts if one.spec is None)])
+    return ChartGroup(key, title, told, charts)

@@ -1,7 +1,6 @@
 """The whole site as files in memory: pages, style sheet and scripts."""
 
 import hashlib
-import json
 import pkgutil
 import re
 from collections.abc import Mapping
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.release import FormerRelease, ReleasedTable, ReleaseFacts
-from analysis.figures.chart import Chart
 from analysis.figures.script import STYLE_HASHES, plotly_script
 from analysis.figures.style import COLOURS
 from analysis.pages.changes import before
 from analysis.pages.meeting import signals
 from analysis.pages.reviews import quality_page
 from analysis.pages.shelf import Shelf, fill
+from analysis.pages.specs import base_json, merged, spec_json
 from analysis.pages.studies import research_page
 from analysis.pages.templating import template_environment
 from analysis.pages.therapists import therapists_page
@@ -25,7 +24,6 @@ from analysis.pages.units import Release, clinic_page, network_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Nothing but the site's own files; styles that Plotly writes are known by their hash.
@@ -138,18 +136,8 @@ class _Writer:
 
 def _environment() -> "Environment":
     environment = template_environment()
-    environment.globals["spec_json"] = spec_json
+    environment.globals |= {"spec_json": spec_json, "base_json": base_json, "merged": merged}
     return environment
-
-
-def spec_json(chart: Chart) -> "Markup":
-    """Return a chart's spec as JSON that is safe inside a script element."""
-    from markupsafe import Markup
-
-    text = json.dumps(chart.spec, separators=(",", ":"), allow_nan=False)
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)  # noqa: S704 - escaped above
 
 
 def _colour_variables() -> str:

@@ -18,7 +18,7 @@ HEADER: Final = (
     "Patients",
     "Clinic's share",
     "Limits",
-    "",
+    "Note",
 )
 BEYOND: Final = "outside the limits: worth asking why"
 

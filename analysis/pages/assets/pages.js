@@ -56,9 +56,19 @@
     return value;
   }
 
+  // What every drawing shares stands once in the page.
+  const shared = JSON.parse(document.getElementById("base").textContent);
+  function whole(spec) {
+    const layout = { ...shared.layout, ...spec.layout };
+    Object.keys(layout).filter((key) => /^[xy]axis/.test(key)).forEach((key) => {
+      layout[key] = { ...shared.axis, ...layout[key] };
+    });
+    return { ...spec, layout, config: shared.config };
+  }
+
   function draw(drawing) {
     const text = drawing.parentElement.querySelector("script.spec").textContent;
-    const spec = painted(JSON.parse(text), getComputedStyle(root));
+    const spec = painted(whole(JSON.parse(text)), getComputedStyle(root));
     if (isNarrow()) fitNarrow(spec.layout, spec.narrow);
     if (root.classList.contains("printing")) fitPaper(drawing, spec.layout);
     drawn.add(drawing);
