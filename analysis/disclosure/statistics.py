@@ -165,6 +165,7 @@ class _Desk:
         return Standardised(
             observed=observed,
             rounded=self._shown("observed", row),
+            episodes=self._shown("episodes", row),
             expected=columns["expected"][row],
             reliability=columns["reliability"][row] or 0.0,
         )

@@ -1,11 +1,11 @@
 """Clinics against what their patients' state before treatment lets expect; no clinic is ranked.
 
-Observed over expected cases has the exact Poisson interval (Ulm 1990). What is left of it once
+Observed over expected cases has the exact binomial interval of the cases. What is left of it once
 chance is allowed for is the linear empirical Bayes estimate: drawn towards 1 by the share of a
 clinic's distance that is chance (Morris 1983; with Poisson chance and a gamma distribution of
 clinics it is that of Clayton and Kaldor 1987). Limits of the funnel are exact unless clinics differ
 by clearly more than chance; then they are widened by the variance between clinics (Spiegelhalter
-2005; Spiegelhalter et al. 2012). Poisson limits are wider than needed where cases are common.
+2005; Spiegelhalter et al. 2012).
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ import polars as pl
 from analysis.contracts.protocol import Protocol
 from analysis.contracts.results import CLINIC, NETWORK, conform, empty
 from analysis.disclosure.rounding import largest_small_count
+from analysis.disclosure.standardised import cases_interval
 from analysis.quality.charts import BoolArray, FloatArray
 from analysis.quality.expected import ExpectedRisks, expected_risks
 from analysis.quality.funnel import (
@@ -24,10 +25,10 @@ from analysis.quality.funnel import (
     WARNING_LEVEL,
     Limits,
     Overdispersion,
+    Scores,
     drawn_in,
-    exact_ratio_limits,
+    exact_share_limits,
     log_ratio_limits,
-    log_ratio_scores,
 )
 from analysis.quality.reviewed import Reviewed, ReviewedTables, reviewed_outcomes
 
@@ -85,17 +86,6 @@ def shrink(
     between = max(0.0, excess / float(weights.sum() - np.sum(weights**2) / weights.sum()))
     reliability = between / (between + within)
     return Shrinkage(1.0 + reliability * (ratios - 1.0), reliability)
-
-
-def ratio_interval(observed: FloatArray, expected: FloatArray) -> Limits:
-    """Return the exact 95 % Poisson interval of observed / expected (Ulm 1990)."""
-    from scipy.special import chdtri
-
-    tail = (1.0 - WARNING_LEVEL) / 2.0
-    some = np.maximum(observed, 1.0)
-    lower = np.where(observed > 0, chdtri(2.0 * some, 1.0 - tail) / 2.0, 0.0)
-    upper = chdtri(2.0 * (observed + 1.0), tail) / 2.0
-    return Limits(lower / expected, upper / expected)
 
 
 def compared_clinics(reviewed: Reviewed, protocol: Protocol) -> list[str]:
@@ -183,8 +173,8 @@ def _with_expected(
 def _with_shrinkage(clinics: pl.DataFrame) -> pl.DataFrame:
     """Return the clinics with interval, shrunken ratio and reliability."""
     expected = clinics["expected"].to_numpy()
-    interval = ratio_interval(clinics["observed"].to_numpy().astype(np.float64), expected)
-    ends = clinics.with_columns(low=pl.Series(interval.lower), high=pl.Series(interval.upper))
+    low, high = cases_interval(clinics["observed"].to_numpy(), clinics["episodes"].to_numpy())
+    ends = clinics.with_columns(low=pl.Series(low / expected), high=pl.Series(high / expected))
     counted = clinics["is_counted"].to_numpy()
     if np.count_nonzero(counted) < FEWEST_CLINICS:
         return ends
@@ -195,14 +185,18 @@ def _with_shrinkage(clinics: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_limits(clinics: pl.DataFrame) -> pl.DataFrame:
-    """Return the clinics with both pairs of limits."""
-    expected = clinics["expected"].to_numpy()
+    """Return the clinics with both pairs of limits.
+
+    Exact limits are those of binomial counts with the clinic's mean risk.
+    """
+    sizes, expected = clinics["episodes"].to_numpy(), clinics["expected"].to_numpy()
     spread = _overdispersion(clinics.filter("is_counted"))
 
     def limits(level: float) -> Limits:
         if spread is None:
-            return exact_ratio_limits(expected, level)
-        return log_ratio_limits(expected, spread.between_variance, level)
+            shares = exact_share_limits(expected / sizes, sizes, level)
+            return Limits(shares.lower * sizes / expected, shares.upper * sizes / expected)
+        return log_ratio_limits(_weight_of_chance(clinics), spread.between_variance, level)
 
     warning, alarm = limits(WARNING_LEVEL), limits(ALARM_LEVEL)
     return clinics.with_columns(
@@ -222,11 +216,16 @@ def _overdispersion(counted: pl.DataFrame) -> Overdispersion | None:
     with_cases = counted.filter(pl.col("observed") > 0)
     if with_cases.height < FEWEST_CLINICS:
         return None
-    found = drawn_in(
-        log_ratio_scores(with_cases["observed"].to_numpy(), with_cases["expected"].to_numpy())
-    )
+    errors = 1.0 / np.sqrt(_weight_of_chance(with_cases))
+    found = drawn_in(Scores(np.log(with_cases["ratio"].to_numpy()) / errors, errors))
     is_clear = found.dispersion > 1.0 + DISPERSION_ERRORS * np.sqrt(2.0 / found.units)
     return found if is_clear else None
+
+
+def _weight_of_chance(clinics: pl.DataFrame) -> FloatArray:
+    """Return one over the variance by chance of the log ratio; that of rare cases is expected."""
+    weights: FloatArray = clinics["expected"].to_numpy() ** 2 / clinics["variance"].to_numpy()
+    return weights
 
 
 def _placed(clinics: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:

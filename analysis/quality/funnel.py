@@ -128,9 +128,12 @@ def log_ratio_limits(expected: npt.ArrayLike, between_variance: float, level: fl
     return Limits(np.exp(-reach), np.exp(reach))
 
 
-def exact_share_limits(target: float, denominators: npt.ArrayLike, level: float) -> Limits:
+def exact_share_limits(
+    target: float | FloatArray, denominators: npt.ArrayLike, level: float
+) -> Limits:
     """Return the limits of shares around the target, exact for binomial counts.
 
+    The target is one for all units, or one for each.
     Counts are whole, so limits are interpolated between the two counts next to the level
     (Spiegelhalter 2005, appendix A.1.1).
     """
@@ -151,7 +154,9 @@ def share_limits(
     return Limits(np.sin(ends[0]) ** 2, np.sin(ends[1]) ** 2)
 
 
-def _interpolated_count(probability: float, sizes: FloatArray, target: float) -> FloatArray:
+def _interpolated_count(
+    probability: float, sizes: FloatArray, target: float | FloatArray
+) -> FloatArray:
     from scipy.stats import binom
 
     count = binom.ppf(probability, sizes, target)

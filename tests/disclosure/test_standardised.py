@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.results import conform
 from analysis.disclosure import release_tables
+from analysis.disclosure.standardised import cases_interval
 
 DISCLOSURE = Disclosure(smallest_count=11, rounding_base=5)
 TOLD = ("expected", "ratio", "low", "high", "shrunken", "warning_low", "alarm_high")
@@ -54,11 +56,19 @@ def test_counts_that_round_alike_are_released_alike(expected: float) -> None:
         assert len(told) == 1
 
 
+def test_the_interval_of_cases_is_the_exact_one() -> None:
+    # Clopper and Pearson 1934: none of 10 is 0 to 30.85 %, 2 of 10 2.52 to 55.61 %, 10 of 10 from
+    # 69.15 %; R's binom.test gives the same.
+    low, high = cases_interval([0, 2, 10], [10, 10, 10])
+    np.testing.assert_allclose(low, [0.0, 0.2521, 6.9150], atol=1e-4)
+    np.testing.assert_allclose(high, [3.0850, 5.5610, 10.0], atol=1e-4)
+
+
 def test_the_interval_is_that_of_the_rounded_count() -> None:
-    # 20 cases: 12.217 to 30.888 by the exact Poisson interval (Ulm 1990; Garwood 1936).
+    # 20 of 200: 12.43 to 30.04 in R's binom.test(20, 200), times 200.
     row = released(unit(observed=18, expected=20.0))
     assert (row["observed"], row["ratio"]) == (20, 1.0)
-    assert (row["low"], row["high"]) == (0.61, 1.54)
+    assert (row["low"], row["high"]) == (0.62, 1.5)
     assert row["shrunken"] == 1.0
 
 

@@ -8,10 +8,9 @@ import polars as pl
 import pytest
 
 from analysis.contracts.protocol import load_protocol
-from analysis.disclosure.standardised import Standardised
-from analysis.quality.case_mix import case_mix, ratio_interval, shrink
+from analysis.quality.case_mix import case_mix, shrink
 from analysis.quality.expected import concordance
-from analysis.quality.reviewed import REINJURY
+from analysis.quality.reviewed import IMPROVED, REINJURY
 from tests.quality.reviewed_clinics import Clinic, tables
 
 PROTOCOL = load_protocol()
@@ -137,14 +136,16 @@ def test_units_that_chance_alone_explains_are_drawn_to_one() -> None:
     np.testing.assert_allclose(made.shrunken, [1.0, 1.0])
 
 
-def test_the_interval_is_the_exact_one_and_the_gates_own_agrees() -> None:
-    found = ratio_interval(np.array([0.0, 20.0]), np.array([10.0, 20.0]))
-    # Garwood 1936: 0 to 3.6889 for none, 12.2165 to 30.8884 for twenty.
-    np.testing.assert_allclose(found.lower * [10, 20], [0.0, 12.2165], atol=1e-4)
-    np.testing.assert_allclose(found.upper * [10, 20], [3.6889, 30.8884], atol=1e-4)
-    gate = Standardised(observed=20, rounded=20, expected=20.0, reliability=0.0)
-    assert gate.released("low", 0.0) == pytest.approx(found.lower[1], abs=0.006)
-    assert gate.released("high", 0.0) == pytest.approx(found.upper[1], abs=0.006)
+def test_limits_of_common_cases_are_those_of_shares() -> None:
+    # 900 episodes of which about half improve: 1.96 sqrt(450 / 2) / 450 = 0.065, not 0.092.
+    rows = of(*ALIKE, outcome=IMPROVED)
+    one = rows["C00"]
+    share = one["expected"] / one["episodes"]
+    reach = 1.96 * np.sqrt((1 - share) / one["expected"])
+    assert one["method"] == "exact"
+    assert one["warning_high"] - 1 == pytest.approx(reach, rel=0.08)
+    assert 1 - one["warning_low"] == pytest.approx(reach, rel=0.08)
+    assert one["high"] - one["low"] == pytest.approx(2 * reach, rel=0.1)
 
 
 def test_concordance_counts_ties_half() -> None:
