@@ -77,10 +77,11 @@ class Scale:
         return "Share" if self.unit is None else words.spelled(self.unit)
 
 
-def control_chart(chart: str, rows: Sequence[Row]) -> Chart:
+def control_chart(chart: str, rows: Sequence[Row], rebases: Sequence[Row] = ()) -> Chart:
     """Return one indicator of one unit over its periods.
 
-    Rows are released rows of results.quality_points of one chart and unit.
+    Rows are released rows of results.quality_points of one chart and unit, `rebases` those of
+    results.rebases.
     """
     ordered = sorted(rows, key=lambda row: str(row["period"]))
     drawn = [row for row in ordered if shows(row, "value")]
@@ -89,7 +90,7 @@ def control_chart(chart: str, rows: Sequence[Row]) -> Chart:
     return Chart(
         key=f"control-{chart.replace('_', '-')}",
         title=_title(chart, drawn, scale) if is_drawn else indicator_name(chart),
-        note=_note(ordered, drawn),
+        note=" ".join([_note(ordered, drawn), *map(_rebase_words, rebases)]),
         twin=_twin(ordered, scale),
         spec=_spec(drawn, scale) if is_drawn else None,
         missing="" if is_drawn else _missing(ordered),
@@ -144,6 +145,12 @@ def _note(rows: Sequence[Row], drawn: Sequence[Row]) -> str:
         "Gaps: too few patients to be shown." if len(drawn) < len(rows) else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _rebase_words(rebase: Row) -> str:
+    reason = rebase["reason"].rstrip(".")
+    told = f"New baseline from {rebase['period']}: {reason}"
+    return f"{told} (decided {rebase['date']}, {rebase['reviewer']})."
 
 
 def _point_words(rows: Sequence[Row]) -> str:

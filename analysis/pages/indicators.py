@@ -53,11 +53,14 @@ def chart_groups(shelf: Shelf, kind: str, name: str | None) -> list[ChartGroup]:
     series: dict[str, list[Row]] = {}
     for row in shelf.of_unit("quality_points", kind, name):
         series.setdefault(row["chart"], []).append(row)
+    rebases = shelf.of_unit("rebases", kind, name)
     grouped: dict[str, list[str]] = {}
     for chart in series:
         grouped.setdefault(_group_of(chart), []).append(chart)
     return [
-        _group(key, title, {chart: series[chart] for chart in _in_order(grouped[key], starts)})
+        _group(
+            key, title, {chart: series[chart] for chart in _in_order(grouped[key], starts)}, rebases
+        )
         for key, title, starts in GROUPS
         if key in grouped
     ]
@@ -74,8 +77,13 @@ def _in_order(charts: Sequence[str], starts: Sequence[str]) -> list[str]:
     return sorted(charts, key=place)
 
 
-def _group(key: str, title: str, series: dict[str, list[Row]]) -> ChartGroup:
-    charts = [control_chart(chart, rows) for chart, rows in series.items()]
+def _group(
+    key: str, title: str, series: dict[str, list[Row]], rebases: Sequence[Row]
+) -> ChartGroup:
+    charts = [
+        control_chart(chart, rows, [each for each in rebases if each["chart"] == chart])
+        for chart, rows in series.items()
+    ]
     signals = sum(any(row["signal"] for row in rows) for rows in series.values())
     drawn = [chart for chart in charts if chart.spec is not None]
     told = f"{len(charts)} chart{'s' if len(charts) != 1 else ''}"

@@ -13,8 +13,8 @@ from analysis.pages.answers import UnitRows, first
 from analysis.reporting import readable
 
 A_CLINIC: Final = "a clinic"
-# Tables in which the column `reason` holds a code of the records, not words of the study.
-CODED_REASONS: Final = ("stage_endings",)
+# Tables in which the column `reason` holds a code of the records or a reviewer's own words.
+CODED_REASONS: Final = ("stage_endings", "rebases")
 
 
 @dataclass(frozen=True)
