@@ -19,6 +19,7 @@ POSITIONS: Final = {
     "alarm_low": "below the 99.8% limit",
     "alarm_high": "above the 99.8% limit",
 }
+ALARMS: Final = ("alarm_low", "alarm_high")
 LIMITS: Final = (
     ("warning_low", "dash"),
     ("warning_high", "dash"),
@@ -101,12 +102,19 @@ def _title(outcome: str, clinics: Sequence[Row], compared: Sequence[Row], own: s
         )
     if not compared:
         return f"Clinics by episodes {outcome_name(outcome)}, observed against expected"
-    beyond = sum(_is_beyond(row) for row in compared)
-    where = "all within" if not beyond else f"{beyond} of them outside"
-    return (
-        f"{len(compared)} clinics compared by episodes {outcome_name(outcome)}: {where} "
-        "the limits of chance"
-    )
+    told = f"{len(compared)} clinics compared by episodes {outcome_name(outcome)}"
+    return f"{told}: {_beyond_words(compared)}"
+
+
+def _beyond_words(compared: Sequence[Row]) -> str:
+    """Return how many clinics lie outside which limits; the inner ones are left by chance too."""
+    alarms = sum(row["position"] in ALARMS for row in compared)
+    if alarms:
+        return f"{alarms} outside the 99.8% limits"
+    warnings = sum(_is_beyond(row) for row in compared)
+    if warnings:
+        return f"{warnings} outside the 95% limits, where chance puts 1 in 20"
+    return "all within the limits of chance"
 
 
 def _model_words(rows: Sequence[Row]) -> str | None:

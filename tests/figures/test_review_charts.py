@@ -70,12 +70,23 @@ def marks(chart: Chart) -> dict[str, list[float]]:
     }
 
 
+def test_a_clinic_outside_the_inner_limits_alone_is_told_with_how_often_chance_does_that() -> None:
+    rows = released(
+        "case_mix",
+        compared("North", 40, 41.0),
+        compared("South", 50, 37.0, position="warning_high"),
+        compared("East", 30, 31.0),
+    )
+    title = observed_expected_chart(REINJURY, rows).title
+    assert title.endswith("1 outside the 95% limits, where chance puts 1 in 20")
+
+
 def test_clinics_are_unnamed_and_what_is_not_compared_is_an_open_mark() -> None:
     chart = observed_expected_chart(REINJURY, four_clinics())
     assert marks(chart) == {"circle": [31.0, 41.0], "diamond": [35.0], "circle-open": [29.0]}
     told = str(chart)
     assert not any(name in told for name in ("North", "South", "East", "West"))
-    assert chart.title.endswith("1 of them outside the limits of chance")
+    assert chart.title.endswith(": 1 outside the 99.8% limits")
     assert chart.title.startswith("3 clinics compared")
 
 
