@@ -28,7 +28,21 @@ def spec_json(chart: Chart) -> "Markup":
         name: _less(axis, style.axis()) for name, axis in layout.items() if AXIS.fullmatch(name)
     }
     own = {name: value for name, value in spec.items() if name != "config"}
-    return _json(own | {"layout": layout | axes})
+    return _json(own | {"layout": layout | axes, "data": _said_once(spec.get("data", ()))})
+
+
+def _said_once(traces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the traces with the number of an earlier one in place of places that are its own."""
+    said: list[dict[str, Any]] = []
+    for trace in traces:
+        places = {
+            axis: at
+            for axis in ("x", "y")
+            for at, earlier in reversed(list(enumerate(said)))
+            if isinstance(earlier.get(axis), list) and earlier[axis] == trace.get(axis)
+        }
+        said.append({**trace, **places})
+    return said
 
 
 def _less(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,10 @@
     Object.keys(layout).filter((key) => /^[xy]axis/.test(key)).forEach((key) => {
       layout[key] = { ...shared.axis, ...layout[key] };
     });
+    // A number in place of a trace's places names an earlier trace that has the same.
+    spec.data.forEach((trace) => ["x", "y"].forEach((axis) => {
+      if (typeof trace[axis] === "number") trace[axis] = spec.data[trace[axis]][axis];
+    }));
     return { ...spec, layout, config: shared.config };
   }
 
