@@ -15,6 +15,8 @@ from analysis.figures.words import Row, shows
 
 # Fewer shown points than this make no course to look at.
 FEWEST_POINTS: Final = 3
+# The latest points of a long series that a page shows; the released table holds all.
+LATEST: Final = 24
 # Where no value lies below this part of the largest one, a scale from zero would show a flat line.
 FLAT: Final = 0.4
 # A centre is rounded by the size of each point's numbers, to less than this part of it.
@@ -83,14 +85,15 @@ def control_chart(chart: str, rows: Sequence[Row], rebases: Sequence[Row] = ()) 
     Rows are released rows of results.quality_points of one chart and unit, `rebases` those of
     results.rebases.
     """
-    ordered = sorted(rows, key=lambda row: str(row["period"]))
+    every = sorted(rows, key=lambda row: str(row["period"]))
+    ordered = every[-LATEST:]
     drawn = [row for row in ordered if shows(row, "value")]
     scale = Scale(next((row["unit"] for row in ordered if row["unit"]), None))
     is_drawn = len(drawn) >= FEWEST_POINTS
     return Chart(
         key=f"control-{chart.replace('_', '-')}",
         title=_title(chart, drawn, scale) if is_drawn else indicator_name(chart),
-        note=" ".join([_note(ordered, drawn), *map(_rebase_words, rebases)]),
+        note=" ".join([_note(every, ordered, drawn), *map(_rebase_words, rebases)]),
         twin=_twin(ordered, scale),
         spec=_spec(drawn, scale) if is_drawn else None,
         missing="" if is_drawn else _missing(ordered),
@@ -101,7 +104,7 @@ def control_chart(chart: str, rows: Sequence[Row], rebases: Sequence[Row] = ()) 
 
 def _title(chart: str, drawn: Sequence[Row], scale: Scale) -> str:
     """Return the indicator with its latest centre, or value, and whether a rule fired."""
-    centred = [row for row in drawn if shows(row, "center")]
+    centred = [row for row in drawn if shows(row, "center") and row["method"] != "none"]
     told = (
         f"{scale.write(centred[-1]['center'])} at the centre"
         if centred
@@ -134,12 +137,12 @@ def _missing(rows: Sequence[Row]) -> str:
     return f"Too few {_period_name(rows, 2)} have enough patients to be shown."
 
 
-def _note(rows: Sequence[Row], drawn: Sequence[Row]) -> str:
+def _note(every: Sequence[Row], rows: Sequence[Row], drawn: Sequence[Row]) -> str:
     methods = [row["method"] for row in drawn if row["method"] and row["method"] != "none"]
     told = METHOD_WORDS.get(methods[-1], "") if methods else NO_RULES
     parts = [
         told,
-        _baseline_words(drawn),
+        _baseline_words([row for row in every if shows(row, "value")]),
         _point_words(rows),
         "Grey: not yet followed long enough." if any(map(_is_open, drawn)) else "",
         "Gaps: too few patients to be shown." if len(drawn) < len(rows) else "",
@@ -157,8 +160,8 @@ def _point_words(rows: Sequence[Row]) -> str:
     if any(row["method"] in RARE for row in rows):
         return "A point is a group of events, dated by the last of them."
     return (
-        f"By {_period_name(rows, 1)} in which episodes began, from rounded counts; signals were "
-        "looked for in the exact ones."
+        f"By {_period_name(rows, 1)} in which episodes began, the latest {LATEST} at most, from "
+        "rounded counts; signals were looked for in the exact ones."
     )
 
 
@@ -167,14 +170,16 @@ def _baseline_words(drawn: Sequence[Row]) -> str:
     if not phases:
         return ""
     told = ", then ".join(_from_to([row["period"] for row in part]) for part in phases)
-    return f"Shaded: centre and limits are from {told}, and held after that."
+    what = "centre and limits" if any(shows(row, "upper") for row in drawn) else "the centre"
+    held = "are" if what.endswith("limits") else "is"
+    return f"{words.spelled(what)} {held} from {told} (shaded), and held after that."
 
 
 def _phases(drawn: Sequence[Row]) -> list[list[Row]]:
     """Return the points that made each centre, phase by phase."""
     phases: list[list[Row]] = []
     for row in drawn:
-        if row["is_baseline"]:
+        if row["is_baseline"] and row["method"] != "none":
             if not phases or _is_step(phases[-1][-1], row):
                 phases.append([])
             phases[-1].append(row)
@@ -195,12 +200,12 @@ def _legend(drawn: Sequence[Row]) -> tuple[LegendEntry, ...]:
         entries.append(LegendEntry("diamond-signal", "signal"))
     if any(map(_is_open, drawn)):
         entries.append(LegendEntry("open-network", "incomplete"))
-    if any(shows(row, "center") for row in drawn):
+    if any(shows(row, "center") and row["method"] != "none" for row in drawn):
         entries.append(LegendEntry("line-network", "centre"))
     if any(shows(row, "upper") for row in drawn):
         entries.append(LegendEntry("dash-network", "limits"))
     if _phases(drawn):
-        entries.append(LegendEntry("band-important", "makes the limits"))
+        entries.append(LegendEntry("band-important", "baseline"))
     return tuple(entries)
 
 
@@ -261,7 +266,7 @@ def _guides(drawn: Sequence[Row], scale: Scale) -> list[dict[str, Any]]:
     """Return centre and limits as steps; a new phase begins a new line."""
     guides = []
     for column, dash in (("center", "solid"), ("lower", "dash"), ("upper", "dash")):
-        known = [row for row in drawn if shows(row, column)]
+        known = [row for row in drawn if shows(row, column) and row["method"] != "none"]
         if not known:
             continue
         x, y = _broken(known, column, scale)

@@ -1,5 +1,6 @@
 """A forest: estimates with intervals on one scale, and words where there is no number."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ LINE_GAP: Final = 10
 # Beyond so many lines the labels go, and lines stand close.
 MANY_LINES: Final = 30
 CLOSE_LINE: Final = 11
+MOST_TICKS: Final = 6
 RATIO_TICKS: Final = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 # Intervals wider than this, in the drawn unit, are cut at the frame and told in the table.
 WIDEST_POINTS: Final = 60.0
@@ -107,6 +109,7 @@ def _scale(rows: Sequence[Row], measure: str | None) -> dict[str, Any]:
     title = style.axis_title(measures.unit_words(measure))
     if measures.is_ratio(measure):
         kept = [tick for tick in RATIO_TICKS if min(low, 0.8) * 0.9 <= tick <= max(high, 1.25)]
+        kept = _spaced(kept)
         return style.axis(
             type="log", tickvals=kept, ticktext=[words.decimal(tick) for tick in kept], title=title
         )
@@ -114,6 +117,19 @@ def _scale(rows: Sequence[Row], measure: str | None) -> dict[str, Any]:
     if measures.is_share(measure) and max(-low, high) > WIDEST_POINTS:
         own["range"] = [max(low, -WIDEST_POINTS) - 2, min(high, WIDEST_POINTS) + 2]
     return style.axis(**own)
+
+
+def _spaced(ticks: Sequence[float]) -> list[float]:
+    """Return ratios far enough apart for their words to stand in half a sheet of paper."""
+    room = math.log(ticks[-1] / ticks[0]) / MOST_TICKS
+    kept = [1.0]
+    for side in ([tick for tick in ticks if tick > 1], [tick for tick in ticks if tick < 1][::-1]):
+        last = 1.0
+        for tick in side:
+            if abs(math.log(tick / last)) >= room:
+                kept.append(tick)
+                last = tick
+    return sorted(kept)
 
 
 def _mark(line: Line, place: int, measure: str | None) -> dict[str, Any]:

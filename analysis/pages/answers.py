@@ -261,7 +261,7 @@ def facts(rows: UnitRows) -> list[Fact]:
     return [
         _count_fact(own, network),
         _share_fact(
-            "Moved on early at least once",
+            "Moved on early",
             own,
             network,
             "episodes_ever_violated",

@@ -37,7 +37,7 @@ FIGURES: Final = (
     Figure("Clearly less pain", "responders", "share_improved", words.percent, _is_pain),
     Figure("Injured again within a year", "unit_summaries", "reinjury_risk", words.percent),
     Figure("Completed all five stages", "unit_summaries", "episodes_completed_all", words.count),
-    Figure("Moved on early at least once", "unit_summaries", "episodes_ever_violated", words.count),
+    Figure("Moved on early", "unit_summaries", "episodes_ever_violated", words.count),
     Figure("Status known after a year", "unit_summaries", "status_known", words.count),
 )
 

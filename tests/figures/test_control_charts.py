@@ -67,7 +67,7 @@ def test_frozen_limits_are_shaded_and_told_phase_by_phase() -> None:
     chart = control_chart("days_in_stage_1", released(*REBASED))
     bands = [(shape["x0"], shape["x1"]) for shape in drawing(chart)["layout"]["shapes"]]
     assert bands == [(-0.5, 1.5), (3.5, 5.5)]
-    assert "from 2024-Q1 to 2024-Q2, then 2025-Q1 to 2025-Q2" in chart.note
+    assert "from 2024-Q1 to 2024-Q2, then 2025-Q1 to 2025-Q2 (shaded)" in chart.note
 
 
 def test_a_new_phase_begins_a_new_line() -> None:
@@ -119,6 +119,25 @@ def test_a_share_near_the_top_is_not_pressed_flat() -> None:
     layout = drawing(control_chart("exit_evidence", released(*rows)))["layout"]
     assert layout["yaxis"]["rangemode"] == "normal"
     assert layout["yaxis"]["ticksuffix"] == "%"
+
+
+def test_a_long_series_shows_its_latest_points() -> None:
+    months = [f"{year}-{month:02d}" for year in (2023, 2024, 2025) for month in range(1, 13)]
+    rows = [mean("days_in_stage_1", month, 31.0, 30.0) for month in months]
+    chart = control_chart("days_in_stage_1", released(*rows))
+    assert [row[0].text for row in chart.twin.rows] == months[12:]
+
+
+def test_too_few_periods_have_no_centre() -> None:
+    rows = [
+        mean("days_in_stage_1", quarter, 31.0, 30.0, method="none", is_baseline=True)
+        | {"lower": None, "upper": None}
+        for quarter in QUARTERS[:4]
+    ]
+    chart = control_chart("days_in_stage_1", released(*rows))
+    assert drawing(chart)["layout"]["shapes"] == []
+    assert "31.0 days last" in chart.title
+    assert chart.note.startswith("Too few complete periods")
 
 
 def test_what_was_never_recorded_says_so() -> None:

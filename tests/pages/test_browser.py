@@ -213,9 +213,13 @@ def test_a_page_prints_what_is_open_on_a4(browser: "Browser", folder: Path, name
 def test_a_page_on_paper_is_as_wide_as_paper(browser: "Browser", folder: Path, name: str) -> None:
     page, _ = watched(browser, viewport={"width": A4_WIDTH, "height": 1000})
     page.goto((folder / "plain" / name).as_uri())
+    if page.locator(".drawing").count():
+        wait_until(page, "Boolean(window.Plotly)")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    wait_until(page, DRAWN)
     assert page.evaluate(OVERFLOW) <= 0
+    assert faults_of_text(page) == []
     assert not page.locator("nav").first.is_visible()
     page.context.close()
 

@@ -89,8 +89,11 @@
   // A4 within its margins is 695 px wide; a drawing sits in one column of two, or in the only one.
   function fitPaper(drawing, layout) {
     layout.width = drawing.closest(".grid.one") ? 660 : 312;
-    // A tall drawing has a line of words for each of its rows, which does not shrink with the paper.
-    layout.height = layout.height > 480 ? Math.min(layout.height, 780) : Math.round(layout.height * 0.76);
+    // Words beside rows do not shrink with the paper.
+    const hasRows = Object.entries(layout).some(([key, axis]) => /^yaxis/.test(key) && axis.ticktext);
+    layout.height = hasRows || drawing.dataset.narrowHeight || layout.height > 480
+      ? Math.min(layout.height, 900)
+      : Math.round(layout.height * 0.76);
     drawing.style.minHeight = "0";
   }
 
