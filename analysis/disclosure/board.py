@@ -145,6 +145,7 @@ def groups_of_equals(board: Board, limits: Limits) -> Ints:
     """
     groups: Ints = np.full(board.size, -1, dtype=np.int64)
     numbers: dict[tuple[Any, ...], int] = {}
+    largest = limits.largest_hidden
     for table, column in board.columns():
         sheet = board.sheets[table]
         if "unit_kind" not in sheet.columns:
@@ -155,7 +156,7 @@ def groups_of_equals(board: Board, limits: Limits) -> Ints:
         for cell, kind, unit, truth in zip(
             cells.tolist(), kinds, units, board.truth[cells].tolist(), strict=True
         ):
-            if abs(truth) > limits.largest_hidden:
+            if abs(truth) > largest:
                 key = (kind, unit, name, truth)
                 groups[cell] = numbers.setdefault(key, len(numbers))
     groups[board.is_absent] = -1

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from analysis.disclosure.attacker import (
     deduce,
 )
 from analysis.disclosure.board import Board, groups_of_equals, prior_of_hidden
-from analysis.disclosure.differences import Differences, differences_of, secret_moves
+from analysis.disclosure.differences import Differences
 from analysis.disclosure.history import History, joined_sums
 from analysis.disclosure.ledger import (
     Decided,
@@ -30,16 +31,19 @@ from analysis.disclosure.ledger import (
 )
 from analysis.disclosure.sheet import Limits
 
+# Up to so many differences are looked at, since every remembered release; beyond, since the last.
+MOST_DIFFERENCES: Final = 400_000
+
 
 @dataclass(frozen=True)
 class Reader:
     """What a reader of all releases can know: every cell, sum and step, the newest release last.
 
     `board` and `decided` are those of the newest release, whose cells begin at `offset`; `past` is
-    the release before it. What moved since (`differences`) are cells after all others; `moves`
-    flags those that are secret. `earlier` holds what is known of the cells of earlier releases
-    without the newest, `if_shown` the steps that hold as long as their later cell is shown, and
-    `secret` flags the small hidden counts of earlier releases.
+    the release before it. What moved since earlier ones (`differences`) are cells after all
+    others; `moves` flags those that are secret. `earlier` holds what is known of the cells of
+    earlier releases without the newest, `if_shown` the steps that hold as long as their later cell
+    is shown, and `secret` flags the small hidden counts of earlier releases.
     """
 
     board: Board
@@ -51,7 +55,7 @@ class Reader:
     always: Steps
     if_shown: Steps
     secret: Flags
-    differences: Differences | None
+    differences: tuple[Differences, ...]
     moves: Flags
     limits: Limits
 
@@ -74,9 +78,8 @@ class Reader:
     def known(self) -> Ranges:
         """Return what is known of every cell before any adding up."""
         now = ranges_of(self.board, self.decided, prior_of_hidden(self.board, self.limits))
-        parts = [self.earlier, now]
-        if self.differences is not None:
-            parts.append(self.differences.ranges(self.board.shown()))
+        shown = self.board.shown()
+        parts = [self.earlier, now, *(moved.ranges(shown) for moved in self.differences)]
         return Ranges(
             np.concatenate([part.low for part in parts]),
             np.concatenate([part.high for part in parts]),
@@ -117,8 +120,6 @@ def read_all(
     for kept in memory:
         history.add(kept)
     earlier, past = history.deduced(), history.past_of(board, quarter)
-    history.add_sums(board)
-    differences, moves = None, np.zeros(0, dtype=bool)
     if past is None:
         decided, if_shown = decide_anew(board, limits), NO_STEPS
     else:
@@ -126,9 +127,8 @@ def read_all(
         decided = decide_again(board, past, limits)
         history.steps.append(history.growth_of(board, past))
         if_shown = history.changes_of(board, decided, past)
-        differences = differences_of(board, decided, past, limits)
-        moves = secret_moves(differences, board, past)
-        history.add_differences(differences, board)
+    since = len(memory) if board.size * len(memory) <= MOST_DIFFERENCES else 1
+    moves = history.add_all(board, history.anchors_of(board, decided, past), since)
     return Reader(
         board,
         decided,
@@ -139,8 +139,8 @@ def read_all(
         joined(history.steps),
         if_shown,
         history.secrets(),
-        differences,
-        moves,
+        tuple(differences for differences, _ in moves),
+        np.concatenate([np.zeros(0, dtype=bool), *(secret for _, secret in moves)]),
         limits,
     )
 

@@ -1,4 +1,4 @@
-"""What moved between the last release and this one, as cells that can be worked out too.
+"""What moved between an earlier release and a later one, as cells that can be worked out too.
 
 A count that was shown before and is shown now tells by how much it moved; a move of one to ten is
 a figure about as many people. Each such difference is a cell of its own: what is now, is what was
@@ -12,7 +12,6 @@ import numpy as np
 
 from analysis.disclosure.attacker import UNBOUNDED, Flags, Floats, Ints, Ranges, Sums
 from analysis.disclosure.board import Board
-from analysis.disclosure.ledger import Decided, Past
 from analysis.disclosure.sheet import Limits
 
 LARGEST_SECRET_MOVE: Final = 10
@@ -22,7 +21,7 @@ LARGEST_SECRET_MOVE: Final = 10
 class Differences:
     """The differences of cells that both releases have; all arrays go by difference.
 
-    `now` numbers the cells of the newest board, `before` those of the last; `known` is what is
+    `now` numbers the cells of the later board, `before` those of the earlier; `known` is what is
     known of a difference by itself, and narrower as long as the cell `is_kept` and shown.
     """
 
@@ -39,37 +38,39 @@ class Differences:
         return self.now.size
 
     def ranges(self, shown: Flags) -> Ranges:
-        """Return what is known of the differences; `shown` is of the newest board's cells."""
+        """Return what is known of the differences; `shown` is of the later board's cells."""
         stays = self.is_kept & shown[self.now]
         reach = np.where(stays, self.kept_within, UNBOUNDED)
         return Ranges(np.maximum(self.known.low, -reach), np.minimum(self.known.high, reach))
 
 
-def differences_of(board: Board, decided: Decided, past: Past, limits: Limits) -> Differences:
-    """Return what moved since the last release, of the counts that both releases have."""
-    known = past.known
-    is_there = ~(board.is_absent[known] | past.board.is_absent[past.before[known]])
-    now = known[is_there]
-    before = past.before[now]
-    truth = board.truth[now] - past.board.truth[before]
+def differences_of(
+    board: Board, earlier: Board, before: Ints, anchors: Ints, offset: int, *, limits: Limits
+) -> Differences:
+    """Return what moved since an earlier release, of the counts that both releases have.
+
+    `before` gives for every cell its number in the earlier board, whose cells begin at `offset`;
+    `anchors` in which cell of all releases it was last decided.
+    """
+    known = np.flatnonzero(before >= 0)
+    now = known[~(board.is_absent[known] | earlier.is_absent[before[known]])]
+    then = before[now]
+    truth = board.truth[now] - earlier.truth[then]
     grows = board.growing()[now] & (truth >= 0)
-    low = np.where(grows, 0.0, -UNBOUNDED)
-    is_kept = decided.kept[now] & (
-        grows | (past.decided.set_at[before] == past.board.truth[before])
-    )
+    stays = anchors[now] < offset + earlier.size
     return Differences(
         now,
-        before,
+        then,
         truth,
-        Ranges(low, np.full(now.size, UNBOUNDED)),
-        is_kept,
+        Ranges(np.where(grows, 0.0, -UNBOUNDED), np.full(now.size, UNBOUNDED)),
+        stays & (grows | (anchors[now] == then + offset)),
         float(limits.moved_enough - 1),
     )
 
 
-def secret_moves(differences: Differences, board: Board, past: Past) -> Flags:
+def secret_moves(differences: Differences, board: Board, earlier: Board) -> Flags:
     """Say which differences are figures about one to ten people, between two shown counts."""
-    both = board.shown()[differences.now] & past.board.shown()[differences.before]
+    both = board.shown()[differences.now] & earlier.shown()[differences.before]
     flags: Flags = both & (differences.truth >= 1) & (differences.truth <= LARGEST_SECRET_MOVE)
     return flags
 
@@ -79,8 +80,8 @@ def sums_of_differences(
 ) -> tuple[Sums, Sums]:
     """Return the sums that hold among differences: with their counts, and with one another.
 
-    `newest` holds the sums of the newest board; `offsets` are the numbers of the first cell of the
-    last release, of the newest one, and of the first difference.
+    `newest` holds the sums of the later board, by its own cells; `offsets` are the numbers of the
+    first cell of the earlier release, of the later one, and of the first difference.
     """
     of_before, of_now, first = offsets
     order = np.arange(differences.size, dtype=np.int64)
@@ -105,7 +106,7 @@ def _moved_sums(
     place[differences.now] = np.arange(differences.size)
     moved = board.truth.copy()
     moved[differences.now] = differences.truth
-    own = newest.cell - of_now
+    own = newest.cell
     is_used = newest.least == newest.most
     # A whole without a past has not moved.
     is_used[newest.number[(place[own] < 0) & (newest.sign > 0)]] = False

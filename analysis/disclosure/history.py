@@ -7,7 +7,12 @@ import numpy as np
 
 from analysis.disclosure.attacker import Flags, Ints, Ranges, Steps, Sums, deduce
 from analysis.disclosure.board import Board, board_of, prior_of_hidden, same_counts, sums_of
-from analysis.disclosure.differences import Differences, sums_of_differences
+from analysis.disclosure.differences import (
+    Differences,
+    differences_of,
+    secret_moves,
+    sums_of_differences,
+)
 from analysis.disclosure.ledger import (
     Decided,
     Past,
@@ -44,11 +49,12 @@ class Release:
 class History:
     """The remembered releases, the oldest first, and everything a reader knows of them.
 
-    `ranges` are those before any adding up; `secret` flags the small hidden counts.
+    `ranges` are those before any adding up; `secret` flags the small hidden counts, and what moved
+    by as few. After the cells of a release stand those of what moved since the one before.
     """
 
     limits: Limits
-    last: Release | None = None
+    releases: list[Release] = field(default_factory=list)
     offset: int = 0
     ranges: list[Ranges] = field(default_factory=list)
     sums: list[Sums] = field(default_factory=list)
@@ -57,11 +63,11 @@ class History:
 
     def past_of(self, board: Board, quarter: str | None) -> Past | None:
         """Return the last release as the past of this board."""
-        if self.last is None:
+        if not self.releases:
             return None
-        before = cells_before(self.last.board, board)
-        ended = has_ended(self.last.quarter, quarter)
-        return Past(self.last.board, self.last.decided, before, ended)
+        last = self.releases[-1]
+        before = cells_before(last.board, board)
+        return Past(last.board, last.decided, before, has_ended(last.quarter, quarter))
 
     def add(self, kept: Remembered) -> None:
         """Append a release that is remembered."""
@@ -69,47 +75,64 @@ class History:
         board = board_of(sheets, self.limits)
         decided = decided_before(board, kept)
         past = self.past_of(board, kept.quarter)
-        anchors: Ints = np.arange(board.size, dtype=np.int64) + self.offset
+        anchors = self.anchors_of(board, decided, past)
         if past is not None:
             self.steps += [self.growth_of(board, past), self._changes_shown(board, decided, past)]
-            goes_on = past.known[decided.kept[past.known]]
-            anchors[goes_on] = self._anchors()[past.before[goes_on]]
         self.ranges.append(ranges_of(board, decided, prior_of_hidden(board, self.limits)))
         self.secret.append(board.hidden & board.is_small)
-        self.add_sums(board)
-        self.last = Release(board, decided, kept.quarter, self.offset, anchors)
-        self.offset += board.size
+        moves = self.add_all(board, anchors, 1)
+        for differences, secret in moves:
+            self.ranges.append(differences.ranges(board.shown()))
+            self.secret.append(secret)
+        self.releases.append(Release(board, decided, kept.quarter, self.offset, anchors))
+        self.offset += board.size + sum(differences.size for differences, _ in moves)
 
-    def add_sums(self, board: Board) -> None:
-        """Append the sums of a release whose cells begin at the offset."""
-        sums, before = sums_of(board), self._sums_count()
-        self.sums.append(
-            Sums(sums.number + before, sums.cell + self.offset, sums.sign, sums.least, sums.most)
-        )
+    def anchors_of(self, board: Board, decided: Decided, past: Past | None) -> Ints:
+        """Return for every cell in which of all cells it was last decided."""
+        anchors: Ints = np.arange(board.size, dtype=np.int64) + self.offset
+        if past is not None:
+            goes_on = past.known[decided.kept[past.known]]
+            anchors[goes_on] = self.releases[-1].anchors[past.before[goes_on]]
+        return anchors
+
+    def add_all(self, board: Board, anchors: Ints, since: int) -> list[tuple[Differences, Flags]]:
+        """Append the sums of a release, and what moved since so many releases before it.
+
+        Returns the differences with flags for those that are secret; they are numbered after the
+        cells of the board.
+        """
+        sums = sums_of(board)
+        self._add_sums(sums, self.offset)
         for one, other in same_counts(board):
             equal = np.zeros(one.size)
             self.steps.append(Steps(one + self.offset, other + self.offset, equal, equal))
+        moves: list[tuple[Differences, Flags]] = []
+        first = self.offset + board.size
+        for release in reversed(self.releases[-since:]):
+            before = cells_before(release.board, board)
+            differences = differences_of(
+                board, release.board, before, anchors, release.offset, limits=self.limits
+            )
+            offsets = (release.offset, self.offset, first)
+            for moved in sums_of_differences(differences, board, sums, offsets):
+                self._add_sums(moved, 0)
+            secret = secret_moves(differences, board, release.board)
+            moves.append((differences, secret if release is self.releases[-1] else secret & False))
+            first += differences.size
+        return moves
 
-    def add_differences(self, differences: Differences, board: Board) -> None:
-        """Append what moved since the last release; the sums of the newest were added last."""
-        newest = self.sums[-1]
-        before = self._sums_count() - newest.least.size
-        own = Sums(newest.number - before, newest.cell, newest.sign, newest.least, newest.most)
-        offsets = (self._last().offset, self.offset, self.offset + board.size)
-        for sums in sums_of_differences(differences, board, own, offsets):
-            number = sums.number + self._sums_count()
-            self.sums.append(Sums(number, sums.cell, sums.sign, sums.least, sums.most))
-
-    def _sums_count(self) -> int:
-        return sum(each.least.size for each in self.sums)
+    def _add_sums(self, sums: Sums, offset: int) -> None:
+        before = sum(each.least.size for each in self.sums)
+        cell = sums.cell + offset
+        self.sums.append(Sums(sums.number + before, cell, sums.sign, sums.least, sums.most))
 
     def growth_of(self, board: Board, past: Past) -> Steps:
         """Return that counts have grown since the last release."""
-        return growth(board, past, self._last().offset, self.offset)
+        return growth(board, past, self.releases[-1].offset, self.offset)
 
     def changes_of(self, board: Board, decided: Decided, past: Past) -> Steps:
         """Return what counts tell by being kept or changed, each as long as it is shown."""
-        anchors = self._anchors()
+        anchors = self.releases[-1].anchors
         return changes(board, decided, past, anchors, self.offset, limits=self.limits)
 
     def deduced(self) -> Ranges:
@@ -124,14 +147,6 @@ class History:
         steps = self.changes_of(board, decided, past)
         holds = board.shown()[steps.later - self.offset]
         return Steps(steps.earlier[holds], steps.later[holds], steps.low[holds], steps.high[holds])
-
-    def _anchors(self) -> Ints:
-        return self._last().anchors
-
-    def _last(self) -> Release:
-        if self.last is None:
-            raise AssertionError("steps join a release to the one before it")
-        return self.last
 
 
 def joined_sums(parts: Sequence[Sums]) -> Sums:
