@@ -18,7 +18,7 @@ from analysis.disclosure.attacker import (
 )
 from analysis.disclosure.board import Board, groups_of_equals, prior_of_hidden
 from analysis.disclosure.differences import Differences
-from analysis.disclosure.history import History, joined_sums
+from analysis.disclosure.history import History, changed_of, joined_sums
 from analysis.disclosure.ledger import (
     Decided,
     Past,
@@ -128,7 +128,8 @@ def read_all(
         history.steps.append(history.growth_of(board, past))
         if_shown = history.changes_of(board, decided, past)
     since = len(memory) if board.size * len(memory) <= MOST_DIFFERENCES else 1
-    moves = history.add_all(board, history.anchors_of(board, decided, past), since)
+    anchors, changed = history.anchors_of(board, decided, past), changed_of(decided, past)
+    moves = history.add_all(board, anchors, changed, since)
     return Reader(
         board,
         decided,

@@ -22,7 +22,8 @@ class Differences:
     """The differences of cells that both releases have; all arrays go by difference.
 
     `now` numbers the cells of the later board, `before` those of the earlier; `known` is what is
-    known of a difference by itself, and narrower as long as the cell `is_kept` and shown.
+    known of a difference by itself, and narrower as long as the cell is shown: where it `is_kept`,
+    or `turned` to another value within a quarter (1 upwards, -1 downwards, 0 not so).
     """
 
     now: Ints
@@ -30,6 +31,7 @@ class Differences:
     truth: Floats
     known: Ranges
     is_kept: Flags
+    turned: Floats
     kept_within: float
 
     @property
@@ -41,16 +43,26 @@ class Differences:
         """Return what is known of the differences; `shown` is of the later board's cells."""
         stays = self.is_kept & shown[self.now]
         reach = np.where(stays, self.kept_within, UNBOUNDED)
-        return Ranges(np.maximum(self.known.low, -reach), np.minimum(self.known.high, reach))
+        turned = self.turned * shown[self.now]
+        low, high = np.where(turned > 0, 1.0, -reach), np.where(turned < 0, -1.0, reach)
+        return Ranges(np.maximum(self.known.low, low), np.minimum(self.known.high, high))
 
 
 def differences_of(
-    board: Board, earlier: Board, before: Ints, anchors: Ints, offset: int, *, limits: Limits
+    board: Board,
+    earlier: Board,
+    before: Ints,
+    anchors: Ints,
+    offset: int,
+    *,
+    changed: Flags | None,
+    limits: Limits,
 ) -> Differences:
     """Return what moved since an earlier release, of the counts that both releases have.
 
     `before` gives for every cell its number in the earlier board, whose cells begin at `offset`;
-    `anchors` in which cell of all releases it was last decided.
+    `anchors` in which cell of all releases it was last decided. `changed` flags the cells that were
+    decided anew within a quarter, where the earlier release is the one before.
     """
     known = np.flatnonzero(before >= 0)
     now = known[~(board.is_absent[known] | earlier.is_absent[before[known]])]
@@ -58,12 +70,14 @@ def differences_of(
     truth = board.truth[now] - earlier.truth[then]
     grows = board.growing()[now] & (truth >= 0)
     stays = anchors[now] < offset + earlier.size
+    turned = np.zeros(now.size) if changed is None else np.sign(truth) * changed[now]
     return Differences(
         now,
         then,
         truth,
         Ranges(np.where(grows, 0.0, -UNBOUNDED), np.full(now.size, UNBOUNDED)),
         stays & (grows | (anchors[now] == then + offset)),
+        turned,
         float(limits.moved_enough - 1),
     )
 

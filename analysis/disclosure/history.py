@@ -35,7 +35,8 @@ class Release:
     """A remembered release: its counts, what was decided, and where its cells begin.
 
     `anchors` gives for every cell the cell of the release in which it was last decided, by number
-    among the cells of all releases.
+    among the cells of all releases. `moved` is what moved since the release before, `moved_first`
+    the number of its first cell.
     """
 
     board: Board
@@ -43,6 +44,8 @@ class Release:
     quarter: str | None
     offset: int
     anchors: Ints
+    moved: Differences | None
+    moved_first: int
 
 
 @dataclass
@@ -80,11 +83,15 @@ class History:
             self.steps += [self.growth_of(board, past), self._changes_shown(board, decided, past)]
         self.ranges.append(ranges_of(board, decided, prior_of_hidden(board, self.limits)))
         self.secret.append(board.hidden & board.is_small)
-        moves = self.add_all(board, anchors, 1)
+        moves = self.add_all(board, anchors, changed_of(decided, past), 1)
         for differences, secret in moves:
             self.ranges.append(differences.ranges(board.shown()))
             self.secret.append(secret)
-        self.releases.append(Release(board, decided, kept.quarter, self.offset, anchors))
+        moved = moves[0][0] if moves else None
+        first = self.offset + board.size
+        self.releases.append(
+            Release(board, decided, kept.quarter, self.offset, anchors, moved, first)
+        )
         self.offset += board.size + sum(differences.size for differences, _ in moves)
 
     def anchors_of(self, board: Board, decided: Decided, past: Past | None) -> Ints:
@@ -95,7 +102,9 @@ class History:
             anchors[goes_on] = self.releases[-1].anchors[past.before[goes_on]]
         return anchors
 
-    def add_all(self, board: Board, anchors: Ints, since: int) -> list[tuple[Differences, Flags]]:
+    def add_all(
+        self, board: Board, anchors: Ints, changed: Flags | None, since: int
+    ) -> list[tuple[Differences, Flags]]:
         """Append the sums of a release, and what moved since so many releases before it.
 
         Returns the differences with flags for those that are secret; they are numbered after the
@@ -108,14 +117,25 @@ class History:
             self.steps.append(Steps(one + self.offset, other + self.offset, equal, equal))
         moves: list[tuple[Differences, Flags]] = []
         first = self.offset + board.size
+        later: Release | None = None
         for release in reversed(self.releases[-since:]):
             before = cells_before(release.board, board)
             differences = differences_of(
-                board, release.board, before, anchors, release.offset, limits=self.limits
+                board,
+                release.board,
+                before,
+                anchors,
+                release.offset,
+                changed=changed if later is None else None,
+                limits=self.limits,
             )
             offsets = (release.offset, self.offset, first)
             for moved in sums_of_differences(differences, board, sums, offsets):
                 self._add_sums(moved, 0)
+            if later is not None:
+                former = (moves[-1][0], first - moves[-1][0].size)
+                self._add_sums(chained(differences, first, former, later), 0)
+            later = release
             secret = secret_moves(differences, board, release.board)
             moves.append((differences, secret if release is self.releases[-1] else secret & False))
             first += differences.size
@@ -147,6 +167,41 @@ class History:
         steps = self.changes_of(board, decided, past)
         holds = board.shown()[steps.later - self.offset]
         return Steps(steps.earlier[holds], steps.later[holds], steps.low[holds], steps.high[holds])
+
+
+def changed_of(decided: Decided, past: Past | None) -> Flags | None:
+    """Say which counts were shown and are decided anew within the quarter."""
+    if past is None or past.quarter_ended:
+        return None
+    changed = np.zeros(decided.kept.size, dtype=bool)
+    changed[past.known] = past.board.shown()[past.before[past.known]]
+    return changed & ~decided.kept
+
+
+def chained(
+    differences: Differences, first: int, since_later: tuple[Differences, int], later: Release
+) -> Sums:
+    """Return that what moved is what moved until the later release, and what moved since then."""
+    since, since_first = since_later
+    until = later.moved
+    if until is None:
+        raise AssertionError("a later release has one before it")
+    place = np.full(int(max(since.now.max(initial=0), differences.now.max(initial=0))) + 1, -1)
+    place[since.now] = np.arange(since.size)
+    step = np.full(later.board.size, -1)
+    step[until.now] = np.arange(until.size)
+    own = np.flatnonzero(place[differences.now] >= 0)
+    part = place[differences.now[own]]
+    other = step[since.before[part]]
+    own, part, other = own[other >= 0], part[other >= 0], other[other >= 0]
+    nothing = np.zeros(own.size)
+    return Sums(
+        np.tile(np.arange(own.size, dtype=np.int64), 3),
+        np.concatenate([own + first, part + since_first, other + later.moved_first]),
+        np.repeat([1.0, -1.0, -1.0], own.size),
+        nothing,
+        nothing,
+    )
 
 
 def joined_sums(parts: Sequence[Sums]) -> Sums:
