@@ -120,7 +120,8 @@ def _subtitle(drawn: Sequence[Row], rows: Sequence[Row]) -> str:
         told.append(f"not clear from {size[NOT_CLEAR]}")
     if NOT_IMPORTANT in size:
         told.append(f"not important from {size[NOT_IMPORTANT]}")
-    return "; ".join(told)
+    # Together they are wider than a phone.
+    return "<br>".join(["; ".join(told[:2]), *told[2:]])
 
 
 def _tipping_lines(drawn: Sequence[Row], rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ LINE_GAP: Final = 10
 # Beyond so many lines the labels go, and lines stand close.
 MANY_LINES: Final = 30
 CLOSE_LINE: Final = 11
-MOST_TICKS: Final = 6
+MOST_TICKS: Final = 5
 RATIO_TICKS: Final = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 # Intervals wider than this, in the drawn unit, are cut at the frame and told in the table.
 WIDEST_POINTS: Final = 60.0
