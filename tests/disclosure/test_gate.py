@@ -418,3 +418,23 @@ def test_clinics_are_shown_beside_the_network_only_among_enough_peers(
 def test_an_empty_table_passes() -> None:
     rows = responders({"a": (40, 30, 20)}).clear()
     assert released("responders", rows).height == 0
+
+
+def test_what_was_found_of_a_hidden_number_is_hidden_with_it() -> None:
+    point = {
+        "chart": "no_shows",
+        "unit_kind": "clinic",
+        "unit_name": "a",
+        "method": "p",
+        "value": 0.25,
+        "signal": "beyond_limits",
+    }
+    points = pl.DataFrame(
+        [
+            point | {"period": "2025-01", "numerator": 40, "denominator": 160, "patients": 50},
+            point | {"period": "2025-02", "numerator": 4, "denominator": 16, "patients": 9},
+        ]
+    )
+    rows = released("quality_points", points)
+    assert rows["value_status"].to_list() == [RELEASED, SUPPRESSED]
+    assert rows["signal"].to_list() == ["beyond_limits", None]
