@@ -43,6 +43,7 @@ from analysis.disclosure.ledger import (
     remembered_rows,
     settle,
 )
+from analysis.disclosure.relations import FOLLOWING, JUDGED
 from analysis.disclosure.rounding import scrub
 from analysis.disclosure.rules import TABLE_RULES, UNIT_KINDS, Count, Statistic
 from analysis.disclosure.sheet import Limits, Sheet, Unit, hide_small, lay_out
@@ -339,8 +340,17 @@ def _released_rows(
             _seal_biased(sheet, values, statuses)
         columns[name] = pl.Series(name, values, dtype=dtype)
         columns[status_column(name)] = pl.Series(status_column(name), statuses, dtype=pl.String)
-    released = pl.DataFrame(columns)
+    released = _without_hidden_judgements(sheet.name, pl.DataFrame(columns))
     return _with_suppressed_estimates(released) if sheet.name == "estimates" else released
+
+
+def _without_hidden_judgements(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Take away what was found of a hidden number: a signal is a figure about people too."""
+    if table not in JUDGED:
+        return rows
+    is_hidden = pl.col(status_column(JUDGED[table])) == SUPPRESSED
+    found = [name for name in FOLLOWING if name in rows.columns]
+    return rows.with_columns(pl.when(~is_hidden).then(pl.col(*found)))
 
 
 def _cells(

@@ -173,6 +173,14 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
 # Attributes that follow from the numbers of their row and are kept with them; a row whose other
 # attributes have changed is not kept.
 FOLLOWING: Final = ("signal", "position", "is_met", "is_beyond")
+# The number of a row that these attributes judge; where it is hidden, so is what was found of it.
+JUDGED: Final[Mapping[str, str]] = {
+    "quality_points": "value",
+    "case_mix": "ratio",
+    "risk_cusums": "worse",
+    "data_quality": "share",
+    "therapist_reviews": "share",
+}
 
 RENEWED_TOGETHER: Final = (
     # All of the study: a difference stays the difference of its risks, a verdict that of its row.
