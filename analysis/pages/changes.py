@@ -12,7 +12,7 @@ from analysis.pages.shelf import Shelf, fill
 
 HELD: Final = (
     "A figure moves only when at least {smallest} more people make a difference to it, or when the "
-    "quarter ends; so most figures are the former ones although records came in."
+    "quarter ends; so a figure can be the former one although records came in."
 )
 
 
