@@ -1,6 +1,7 @@
 """When one clinic may be shown beside the others."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import polars as pl
 
@@ -30,3 +31,14 @@ def why_no_comparison(unit_summaries: pl.DataFrame) -> str | None:
             "not shown beside a clinic: it would show that clinic's figures."
         )
     return None
+
+
+def may_stand_beside(clinics: Sequence[Mapping[str, Any]], people: str) -> bool:
+    """Say whether a network's row may stand beside one clinic's: enough others are in it too.
+
+    `clinics` are the clinics' released rows of the same figure (the same stage, domain, ...);
+    `people` names the count of people in them. A hidden count is of a clinic too small to count.
+    """
+    known = [row[people] for row in clinics if row[people]]
+    enough = len(known) >= SMALLEST_PEER_CLINICS
+    return enough and max(known) <= LARGEST_PEER_SHARE * sum(known)

@@ -11,7 +11,7 @@ from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED
 from analysis.contracts.results import RESULT_TABLES, conform
-from analysis.disclosure import leaks, release_tables, why_no_comparison
+from analysis.disclosure import leaks, may_stand_beside, release_tables, why_no_comparison
 from analysis.disclosure.rules import TABLE_RULES
 
 RULE = Disclosure(smallest_count=11, rounding_base=5)
@@ -413,6 +413,22 @@ def test_clinics_are_shown_beside_the_network_only_among_enough_peers(
 ) -> None:
     rows = released("unit_summaries", summaries(clinics))
     assert (why_no_comparison(rows) is None) == is_shown
+
+
+@pytest.mark.parametrize(
+    ("patients", "may"),
+    [
+        ([50] * 5, True),
+        ([50] * 4 + [None], False),
+        ([300, 50, 50, 50, 50], False),
+        ([200, 50, 50, 50, 50], True),
+        ([], False),
+    ],
+)
+def test_a_figure_of_the_network_stands_beside_a_clinics_only_with_enough_others_in_it(
+    patients: list[int | None], may: bool
+) -> None:
+    assert may_stand_beside([{"patients": number} for number in patients], "patients") == may
 
 
 def test_an_empty_table_passes() -> None:
