@@ -10,6 +10,7 @@ from analysis.figures.words import Row, shows
 
 WIDTH: Final = 320
 LEFT: Final = 8
+NO_CHANGES: Final = ("none", "the records hold no change of stage")
 NO_CAUSE: Final = "It does not say why."
 
 
@@ -51,14 +52,17 @@ class Answer:
 class UnitRows:
     """The released rows of one unit and of the network; `network` rows are None when not shown.
 
-    `last_stage` is the unit's row of the last stage's funnel.
+    `last_stage` is the unit's row of the last stage's funnel, `evidence` that of the stage changes
+    with a measured or attested exit.
     """
 
     summary: Row | None
     pain: Row | None
     last_stage: Row | None
+    evidence: Row | None
     network_summary: Row | None
     network_pain: Row | None
+    network_evidence: Row | None
     is_network: bool
 
 
@@ -111,13 +115,13 @@ def staying(rows: UnitRows) -> Answer:
         headline="are injured again within a year",
         counts=f"Of {words.count(own['episodes'])} episodes{_interval(own, *ends)}. "
         f"{_beside(network, own, 'reinjury_risk', ends)}",
-        meaning=_known(own),
+        meaning=_known(own, network),
         caution=f"People not heard of any more count only as long as they were seen. {NO_CAUSE}",
         strip=strip(own, network, "reinjury_risk", ends, _top(own, network)),
     )
 
 
-def _known(own: Row) -> str:
+def _known(own: Row, network: Row | None) -> str:
     if not shows(own, "status_known", "episodes") or not own["episodes"]:
         return "For how many the year's end is known is too small a number to be shown."
     share = min(1.0, own["status_known"] / own["episodes"])
@@ -126,7 +130,9 @@ def _known(own: Row) -> str:
         if share < 1
         else "hardly anybody was lost from view."
     )
-    return f"Status after a year is known for {words.percent(share)} of episodes; {rest}"
+    beside = _known_share(network, "status_known")
+    aside = "" if beside is None else f" (network {words.percent(beside)})"
+    return f"Status after a year is known for {words.percent(share)} of episodes{aside}; {rest}"
 
 
 def reaching(rows: UnitRows) -> Answer:
@@ -274,13 +280,7 @@ def facts(rows: UnitRows) -> list[Fact]:
             "episodes_ever_skipped",
             "worked a stage while an earlier one had never been worked; all of them moved on early",
         ),
-        _share_fact(
-            "Status known after a year",
-            own,
-            network,
-            "status_known",
-            "seen, reached or injured again; the rest are lost from view or too recent",
-        ),
+        _evidence_fact(rows.evidence, rows.network_evidence),
     ]
 
 
@@ -309,6 +309,23 @@ def _share_fact(name: str, own: Row, network: Row | None, column: str, meaning: 
     number = f"about {words.count(own[column])} of {words.count(own['episodes'])} episodes"
     line = f"{number} {meaning}.{beside}"
     return Fact(name, words.percent(share), line)
+
+
+def _evidence_fact(own: Row | None, network: Row | None) -> Fact:
+    name = "Exits with evidence"
+    if own is None or not shows(own, "share", "numerator", "denominator"):
+        is_hidden = own is not None and words.status(own, "share") != ABSENT
+        said = ("hidden", "rests on too few patients to be shown") if is_hidden else NO_CHANGES
+        return Fact(name, *said, is_hidden=True)
+    beside = ""
+    if network is not None and shows(network, "share"):
+        beside = f" Network: {words.percent(network['share'])}."
+    return Fact(
+        name,
+        words.percent(own["share"]),
+        f"about {words.count(own['numerator'])} of {words.count(own['denominator'])} changes of "
+        f"stage came after an exit that was measured or attested.{beside}",
+    )
 
 
 def _share(row: Row, column: str) -> float:

@@ -97,6 +97,9 @@ def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
     def is_pain(row: Row) -> bool:
         return bool(row["domain"] == "pain" and row["change"] == "important")
 
+    def is_evidence(row: Row) -> bool:
+        return bool(row["requirement"] == "exit_evidence")
+
     def beside(table: str) -> list[Row]:
         return [] if kind == "network" else shelf.beside(table)
 
@@ -106,8 +109,10 @@ def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:
         last_stage=first(
             shelf.of_unit("stage_funnel", kind, name), lambda row: row["stage"] == words.STAGES[-1]
         ),
+        evidence=first(shelf.of_unit("data_quality", kind, name), is_evidence),
         network_summary=first(beside("unit_summaries"), lambda _: True),
         network_pain=first(beside("responders"), is_pain),
+        network_evidence=first(beside("data_quality"), is_evidence),
         is_network=kind == "network",
     )
 
