@@ -7,6 +7,8 @@ import polars as pl
 
 from pipelines.publication.release import current_release
 from pipelines.workspace import Workspace
+from tests.cli.conftest import PLANTED
+from tests.cli.searching import Secrets, found_in_folder
 
 KEYS = ("patient_id", "episode_id", "session_id", "therapist_id", "outcome_id")
 LONG_TEXT = 6
@@ -47,6 +49,16 @@ def test_no_key_of_a_record_is_in_any_file_of_a_release(
         words = set(text.replace('"', " ").replace(",", " ").replace("<", " ").split())
         assert not keys & words, name
         assert not any(key in text for key in sorted(keys)[::7]), name
+
+
+def test_no_exact_value_of_a_record_is_in_any_byte_of_a_release(
+    run_once: Workspace, delivery: Path
+) -> None:
+    secrets = Secrets(PLANTED)
+    release = run_once.releases_dir / str(current_release(run_once))
+    assert {name for _, name in found_in_folder(secrets, delivery)} == set(PLANTED)
+    found = found_in_folder(secrets, release)
+    assert [(path, name) for path, name in found if not path.endswith("plotly.min.js")] == []
 
 
 def test_the_ledger_is_in_no_release_and_not_on_the_site(run_once: Workspace) -> None:
