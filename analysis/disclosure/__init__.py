@@ -3,7 +3,7 @@
 from analysis.disclosure.audit import Leak, leaks
 from analysis.disclosure.gate import Release, release_again, release_tables
 from analysis.disclosure.ledger import REMEMBERED_RELEASES, Remembered, quarter_of
-from analysis.disclosure.peers import may_stand_beside, why_no_comparison
+from analysis.disclosure.peers import rows_beside, why_no_comparison
 
 __all__ = [
     "REMEMBERED_RELEASES",
@@ -11,9 +11,9 @@ __all__ = [
     "Release",
     "Remembered",
     "leaks",
-    "may_stand_beside",
     "quarter_of",
     "release_again",
     "release_tables",
+    "rows_beside",
     "why_no_comparison",
 ]

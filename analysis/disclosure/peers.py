@@ -5,6 +5,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from analysis.contracts.results import NETWORK
+from analysis.disclosure.relations import key_of
+from analysis.disclosure.rules import TABLE_RULES, UNIT
+
+Row = Mapping[str, Any]
 # With fewer, or with one of them above half, "the others" is hardly more than one clinic's figures.
 SMALLEST_PEER_CLINICS: Final = 5
 LARGEST_PEER_SHARE: Final = 0.5
@@ -33,12 +38,24 @@ def why_no_comparison(unit_summaries: pl.DataFrame) -> str | None:
     return None
 
 
-def may_stand_beside(clinics: Sequence[Mapping[str, Any]], people: str) -> bool:
-    """Say whether a network's row may stand beside one clinic's: enough others are in it too.
+def rows_beside(table: str, rows: Sequence[Row]) -> list[Row]:
+    """Return the network's rows of a released table that may stand beside one clinic's.
 
-    `clinics` are the clinics' released rows of the same figure (the same stage, domain, ...);
-    `people` names the count of people in them. A hidden count is of a clinic too small to count.
+    Each figure is judged for itself: enough clinics are shown in the very stage, domain or week,
+    and none of them has more than half of its people.
     """
-    known = [row[people] for row in clinics if row[people]]
-    enough = len(known) >= SMALLEST_PEER_CLINICS
-    return enough and max(known) <= LARGEST_PEER_SHARE * sum(known)
+    people = TABLE_RULES[table].people
+    key = [name for name in key_of(table) if name not in UNIT]
+    network = [row for row in rows if row["unit_kind"] == NETWORK]
+    if people is None:
+        return network
+    known: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        if row["unit_kind"] != NETWORK and row[people]:
+            known.setdefault(tuple(row[name] for name in key), []).append(row[people])
+    return [row for row in network if _are_peers(known.get(tuple(row[name] for name in key), []))]
+
+
+def _are_peers(people: Sequence[int]) -> bool:
+    """Say whether so many people of each clinic hide every one of the clinics."""
+    return len(people) >= SMALLEST_PEER_CLINICS and max(people) <= LARGEST_PEER_SHARE * sum(people)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from analysis.contracts.release import ReleasedTable
-from analysis.disclosure import why_no_comparison
+from analysis.disclosure import rows_beside, why_no_comparison
 from analysis.figures import words
 from analysis.figures.words import Row
 from analysis.pages.answers import UnitRows, first
@@ -19,10 +19,14 @@ CODED_REASONS: Final = ("stage_endings", "rebases")
 
 @dataclass(frozen=True)
 class Shelf:
-    """All released rows of a site, by table, and why clinics are shown alone (None if not)."""
+    """All released rows of a site, by table, and why clinics are shown alone (None if not).
+
+    `peers` holds those rows of the network that may stand beside a clinic's.
+    """
 
     tables: Mapping[str, list[Row]]
     why_alone: str | None
+    peers: Mapping[str, list[Row]]
 
     def rows(self, table: str) -> list[Row]:
         """Return the rows of a table."""
@@ -48,7 +52,7 @@ class Shelf:
 
     def beside(self, table: str) -> list[Row]:
         """Return the network's rows where they may stand beside a clinic."""
-        return [] if self.why_alone else self.of_unit(table, "network")
+        return self.peers.get(table, [])
 
     def of_clinic(self, name: str) -> "Shelf":
         """Return a shelf with one clinic's rows, and the network's where they may stand beside."""
@@ -57,7 +61,7 @@ class Shelf:
             for table, rows in self.tables.items()
             if rows and "unit_kind" in rows[0]
         }
-        return Shelf(tables, self.why_alone)
+        return Shelf(tables, self.why_alone, self.peers)
 
     def clinics(self) -> list[str]:
         """Return the names of all clinics of any table, sorted."""
@@ -88,7 +92,12 @@ def fill(released: Mapping[str, ReleasedTable]) -> Shelf:
     }
     summaries = released.get("unit_summaries")
     why = "No clinic was counted." if summaries is None else why_no_comparison(summaries.rows)
-    return Shelf(tables, why)
+    peers = {} if why else {name: _peers(name, rows) for name, rows in tables.items()}
+    return Shelf(tables, why, peers)
+
+
+def _peers(table: str, rows: list[Row]) -> list[Row]:
+    return list(rows_beside(table, rows)) if rows and "unit_kind" in rows[0] else []
 
 
 def unit_rows(shelf: Shelf, kind: str, name: str | None) -> UnitRows:

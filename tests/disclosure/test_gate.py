@@ -11,7 +11,7 @@ from analysis.contracts.errors import ReleaseRefusedError
 from analysis.contracts.protocol import Disclosure
 from analysis.contracts.release import RELEASED, SEALED, SUPPRESSED
 from analysis.contracts.results import RESULT_TABLES, conform
-from analysis.disclosure import leaks, may_stand_beside, release_tables, why_no_comparison
+from analysis.disclosure import leaks, release_tables, rows_beside, why_no_comparison
 from analysis.disclosure.rules import TABLE_RULES
 
 RULE = Disclosure(smallest_count=11, rounding_base=5)
@@ -428,7 +428,14 @@ def test_clinics_are_shown_beside_the_network_only_among_enough_peers(
 def test_a_figure_of_the_network_stands_beside_a_clinics_only_with_enough_others_in_it(
     patients: list[int | None], may: bool
 ) -> None:
-    assert may_stand_beside([{"patients": number} for number in patients], "patients") == may
+    network = {"unit_kind": "network", "unit_name": "network", "stage": 4, "patients": 500}
+    clinics = [
+        {"unit_kind": "clinic", "unit_name": f"c{place}", "stage": 4, "patients": number}
+        for place, number in enumerate(patients)
+    ]
+    other_stage = [row | {"stage": 1, "patients": 90} for row in clinics]
+    beside = rows_beside("stage_exits", [network, *clinics, *other_stage])
+    assert beside == ([network] if may else [])
 
 
 def test_an_empty_table_passes() -> None:

@@ -44,7 +44,7 @@ def point(period: str, signal: str | None = None, **changed: Any) -> dict[str, A
 
 
 def shelf(*points: dict[str, Any], **tables: list[dict[str, Any]]) -> Shelf:
-    return Shelf({"quality_points": list(points), **tables}, None)
+    return Shelf({"quality_points": list(points), **tables}, None, {})
 
 
 def test_a_signal_says_where_when_what_and_what_to_ask() -> None:
