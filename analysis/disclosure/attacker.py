@@ -18,8 +18,9 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 UNBOUNDED: Final = 1e9
-# Fewer possible values than this, and a guess in the middle is within two of the truth.
-SMALLEST_CHOICE: Final = 6
+# With five possible values or fewer a guess in the middle is within two of the truth. A linear
+# program is sharper than the propagation of intervals, by two values where both were tried.
+SMALLEST_CHOICE: Final = 8
 MOST_SWEEPS: Final = 100
 
 
@@ -60,7 +61,7 @@ class Ranges:
     high: Floats
 
     def exposed(self) -> Flags:
-        """Say for every cell whether fewer than six values remain possible."""
+        """Say for every cell whether fewer values than the smallest choice remain possible."""
         flags: Flags = self.high - self.low + 1 < SMALLEST_CHOICE
         return flags
 

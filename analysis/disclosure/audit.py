@@ -103,7 +103,8 @@ def _given_away(
     """Yield what can be worked out over all tables, and would not be if they showed nothing."""
     board = board_of(sheets, limits)
     reader = read_all(board, memory, quarter, limits)
-    told = reader.secrets() & reader.deduced().exposed() & ~reader.given_away_by_nothing
+    readers = (reader, reader.stranger)
+    told = np.any([each.given_away(each.deduced()) for each in readers], axis=0)
     fault = "can be worked out by subtraction"
     if told[: reader.offset].any():
         yield Leak("", "", -1, f"a count of an earlier release {fault}")

@@ -110,10 +110,11 @@ def board_of(sheets: Mapping[str, Sheet], limits: Limits) -> Board:
     return Board(sheets, first, known, is_small, is_absent, kinds == SUPPRESSED)
 
 
-def prior_of_hidden(board: Board, limits: Limits) -> Ranges:
-    """Return what is known of every cell when it is hidden; the reader is told what is small."""
-    low = np.where(board.is_small, 1.0, 0.0)
-    high = np.where(board.is_small, float(limits.largest_hidden), UNBOUNDED)
+def prior_of_hidden(board: Board, limits: Limits, *, is_told: bool) -> Ranges:
+    """Return what is known of every cell when it is hidden, by who is told what is small or not."""
+    is_known = board.is_small & is_told
+    low = np.where(is_known, 1.0, 0.0)
+    high = np.where(is_known, float(limits.largest_hidden), UNBOUNDED)
     return Ranges(low, high)
 
 

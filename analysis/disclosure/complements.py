@@ -1,7 +1,7 @@
 """Hiding further counts until no small one can be worked out, from this or an earlier release."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -42,7 +42,8 @@ class Reader:
     `board` and `decided` are those of the newest release, whose cells begin at `offset`; `past` is
     the release before it. What moved since earlier ones (`differences`) are cells after all
     others; `moves` flags those that are secret. `earlier` holds what is known of the cells of
-    earlier releases without the newest, `if_shown` the steps that hold as long as their later cell
+    earlier releases without the newest (by who is told which hidden counts are small, and by who
+    is not), `if_shown` the steps that hold as long as their later cell
     is shown, and `secret` flags the small hidden counts of earlier releases.
     """
 
@@ -50,7 +51,7 @@ class Reader:
     decided: Decided
     past: Past | None
     offset: int
-    earlier: Ranges
+    earlier: tuple[Ranges, Ranges]
     sums: Sums
     always: Steps
     if_shown: Steps
@@ -58,6 +59,16 @@ class Reader:
     differences: tuple[Differences, ...]
     moves: Flags
     limits: Limits
+    is_told: bool = True
+
+    @cached_property
+    def stranger(self) -> "Reader":
+        """Return the reader who is not told which hidden counts are small.
+
+        Who is told knows some of them too closely even where nothing is shown, so that nothing
+        more can be hidden from that reader; the stranger knows them only by what is shown.
+        """
+        return replace(self, is_told=False)
 
     @property
     def size(self) -> int:
@@ -77,9 +88,11 @@ class Reader:
 
     def known(self) -> Ranges:
         """Return what is known of every cell before any adding up."""
-        now = ranges_of(self.board, self.decided, prior_of_hidden(self.board, self.limits))
+        prior = prior_of_hidden(self.board, self.limits, is_told=self.is_told)
+        now = ranges_of(self.board, self.decided, prior)
         shown = self.board.shown()
-        parts = [self.earlier, now, *(moved.ranges(shown) for moved in self.differences)]
+        earlier = self.earlier[0 if self.is_told else 1]
+        parts = [earlier, now, *(moved.ranges(shown) for moved in self.differences)]
         return Ranges(
             np.concatenate([part.low for part in parts]),
             np.concatenate([part.high for part in parts]),
@@ -88,6 +101,14 @@ class Reader:
     def deduced(self) -> Ranges:
         """Return what is known of every cell after all adding up."""
         return deduce(self.known(), self.sums, self.steps())
+
+    def given_away(self, ranges: Ranges) -> Flags:
+        """Say which secrets these ranges tell too closely, and would not if nothing were shown."""
+        exposed = self.secrets() & ranges.exposed()
+        if not exposed.any():
+            return exposed
+        flags: Flags = exposed & ~self.given_away_by_nothing
+        return flags
 
     def secrets(self) -> Flags:
         """Say which cells are small hidden counts of any release, or moved by as few."""
@@ -119,7 +140,8 @@ def read_all(
     history = History(limits)
     for kept in memory:
         history.add(kept)
-    earlier, past = history.deduced(), history.past_of(board, quarter)
+    earlier = history.deduced(is_told=True), history.deduced(is_told=False)
+    past = history.past_of(board, quarter)
     if past is None:
         decided, if_shown = decide_anew(board, limits), NO_STEPS
     else:
@@ -154,7 +176,7 @@ def hide_complements(reader: Reader) -> None:
     """
     groups = groups_of_equals(reader.board, reader.limits)
     _spread(reader.board, groups)
-    while _hide_around(reader):
+    while any([_hide_around(reader), _hide_around(reader.stranger)]):
         _spread(reader.board, groups)
 
 
@@ -167,13 +189,12 @@ def _spread(board: Board, groups: Ints) -> None:
 
 def _hide_around(reader: Reader) -> bool:
     """Suppress one more count near each that is given away; say whether there was any to hide."""
-    known, ranges = reader.known(), reader.deduced()
-    given_away = reader.secrets() & ranges.exposed()
-    if not given_away.any():
+    ranges = reader.deduced()
+    given_away = np.flatnonzero(reader.given_away(ranges))
+    if not given_away.size:
         return False
-    search = _Search(reader, known, ranges, reader.board.shown())
-    exposed = np.flatnonzero(given_away & ~reader.given_away_by_nothing)
-    chosen = {search.nearest(int(cell)) for cell in exposed} - {None}
+    search = _Search(reader, reader.known(), ranges, reader.board.shown())
+    chosen = {search.nearest(int(cell)) for cell in given_away} - {None}
     for cell in chosen:
         reader.board.hidden[cell] = True
     return bool(chosen)

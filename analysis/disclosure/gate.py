@@ -8,7 +8,7 @@ The rule, in the order it is applied:
    is shown as the sum of the rounded parts, so that the row adds up; it tells nothing that the
    parts do not. One count may therefore be shown as two numbers a few apart. A zero stays zero
    where the group it is part of is shown; otherwise it is suppressed.
-3. Where a suppressed count could still be narrowed to fewer than six values by subtracting what
+3. Where a suppressed count could still be narrowed to fewer than eight values by subtracting what
    is shown (parts from a total, clinics from the network, groups from a clinic, this release from
    an earlier one), a second cell is suppressed, in every table that shows the same count.
 4. What earlier releases showed is remembered (`ledger`): a count keeps its released value until it

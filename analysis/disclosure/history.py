@@ -52,7 +52,8 @@ class Release:
 class History:
     """The remembered releases, the oldest first, and everything a reader knows of them.
 
-    `ranges` are those before any adding up; `secret` flags the small hidden counts, and what moved
+    `ranges` are those before any adding up of a reader who is told which hidden counts are small,
+    `untold` those of one who is not; `secret` flags the small hidden counts, and what moved
     by as few. After the cells of a release stand those of what moved since the one before.
     """
 
@@ -60,6 +61,7 @@ class History:
     releases: list[Release] = field(default_factory=list)
     offset: int = 0
     ranges: list[Ranges] = field(default_factory=list)
+    untold: list[Ranges] = field(default_factory=list)
     sums: list[Sums] = field(default_factory=list)
     steps: list[Steps] = field(default_factory=list)
     secret: list[Flags] = field(default_factory=list)
@@ -81,11 +83,14 @@ class History:
         anchors = self.anchors_of(board, decided, past)
         if past is not None:
             self.steps += [self.growth_of(board, past), self._changes_shown(board, decided, past)]
-        self.ranges.append(ranges_of(board, decided, prior_of_hidden(board, self.limits)))
+        for ranges, is_told in ((self.ranges, True), (self.untold, False)):
+            prior = prior_of_hidden(board, self.limits, is_told=is_told)
+            ranges.append(ranges_of(board, decided, prior))
         self.secret.append(board.hidden & board.is_small)
         moves = self.add_all(board, anchors, changed_of(decided, past), 1)
         for differences, secret in moves:
             self.ranges.append(differences.ranges(board.shown()))
+            self.untold.append(self.ranges[-1])
             self.secret.append(secret)
         moved = moves[0][0] if moves else None
         first = self.offset + board.size
@@ -155,9 +160,10 @@ class History:
         anchors = self.releases[-1].anchors
         return changes(board, decided, past, anchors, self.offset, limits=self.limits)
 
-    def deduced(self) -> Ranges:
+    def deduced(self, *, is_told: bool) -> Ranges:
         """Return what the remembered releases tell by themselves."""
-        return deduce(_joined_ranges(self.ranges), joined_sums(self.sums), joined(self.steps))
+        known = _joined_ranges(self.ranges if is_told else self.untold)
+        return deduce(known, joined_sums(self.sums), joined(self.steps))
 
     def secrets(self) -> Flags:
         """Return which cells of the remembered releases are small hidden counts."""

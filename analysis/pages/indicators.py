@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.contracts.results import CLINIC
 from analysis.figures.chart import Chart
 from analysis.figures.control import control_chart
 from analysis.figures.words import Row
@@ -26,6 +27,9 @@ GROUPS: Final = (
     ("stages", "Time and visits in each stage", ("days_in_stage_", "visits_in_stage_")),
     ("further", "Further indicators", ("",)),
 )
+# On a clinic's page these charts are drawn where a rule fired, and counted otherwise: ten more
+# charts in every page would weigh more than they tell.
+WITH_SIGNAL_ONLY: Final = "stages"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,11 @@ def chart_groups(shelf: Shelf, kind: str, name: str | None) -> list[ChartGroup]:
         grouped.setdefault(_group_of(chart), []).append(chart)
     return [
         _group(
-            key, title, {chart: series[chart] for chart in _in_order(grouped[key], starts)}, rebases
+            key,
+            title,
+            {chart: series[chart] for chart in _in_order(grouped[key], starts)},
+            rebases,
+            only_with_signal=kind == CLINIC and key == WITH_SIGNAL_ONLY,
         )
         for key, title, starts in GROUPS
         if key in grouped
@@ -78,19 +86,30 @@ def _in_order(charts: Sequence[str], starts: Sequence[str]) -> list[str]:
 
 
 def _group(
-    key: str, title: str, series: dict[str, list[Row]], rebases: Sequence[Row]
+    key: str,
+    title: str,
+    series: dict[str, list[Row]],
+    rebases: Sequence[Row],
+    *,
+    only_with_signal: bool,
 ) -> ChartGroup:
+    signals = {chart for chart, rows in series.items() if any(row["signal"] for row in rows)}
     charts = [
         control_chart(chart, rows, [each for each in rebases if each["chart"] == chart])
         for chart, rows in series.items()
+        if chart in signals or not only_with_signal
     ]
-    signals = sum(any(row["signal"] for row in rows) for rows in series.values())
-    drawn = [chart for chart in charts if chart.spec is not None]
-    told = f"{len(charts)} chart{'s' if len(charts) != 1 else ''}"
-    if not drawn:
-        told += ", none with enough patients to be drawn"
-    elif signals:
-        told += f", a signal in {signals}"
-    else:
-        told += ", no signal"
+    told = _told(len(series), len(signals))
+    if only_with_signal:
+        told += "; drawn where a rule fired"
+    elif not any(chart.spec for chart in charts):
+        told = f"{_number(len(series))}, none with enough patients to be drawn"
     return ChartGroup(key, title, told, charts)
+
+
+def _told(charts: int, signals: int) -> str:
+    return f"{_number(charts)}, {f'a signal in {signals}' if signals else 'no signal'}"
+
+
+def _number(charts: int) -> str:
+    return "1 chart" if charts == 1 else f"{charts} charts"

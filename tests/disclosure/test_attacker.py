@@ -36,19 +36,18 @@ def test_a_second_look_at_every_release_finds_nothing() -> None:
         memory.append(release.remembered)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 5, 6, 20, 21, 24])
+# Those after 24 were read, in part, before intervals were given room for what a program adds.
+@pytest.mark.parametrize("seed", [1, 2, 5, 21, 24, 44, 175, 188])
 def test_nothing_is_recovered_from_eight_releases(seed: int) -> None:
     assert recovered(released_in_turn(seed)) == []
 
 
 @pytest.mark.parametrize("seed", range(200))
 @pytest.mark.slow
-def test_no_hidden_count_is_recovered_from_any_of_200_networks(seed: int) -> None:
-    """The gate adds up by intervals; of what moved, a program may still read one in a thousand."""
+def test_nothing_is_recovered_from_any_of_200_networks(seed: int) -> None:
     seen = released_in_turn(seed)
-    found = recovered(seen)
-    assert [each for each in found if len(each.cells) == 1] == []
-    assert len(found) <= len(secrets(everything_known(seen))) / 1000
+    assert len(secrets(everything_known(seen))) > 100
+    assert recovered(seen) == []
 
 
 def hidden_alone(tables: Tables) -> dict[str, ReleasedTable]:
