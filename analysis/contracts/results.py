@@ -516,6 +516,9 @@ def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     declared type cannot hold, raises `SchemaError` naming table and column.
     """
     schema = RESULT_TABLES[table]
+    if not rows.columns:
+        # Polars would make one row of nothing out of a frame without columns.
+        return empty(table)
     undeclared = [name for name in rows.columns if name not in schema]
     if undeclared:
         raise SchemaError(f"results.{table} does not declare the columns {undeclared}.")

@@ -201,11 +201,15 @@ def _refuse_columns_without_rule(name: str, rows: pl.DataFrame) -> None:
 
 
 def _refuse_other_units(name: str, rows: pl.DataFrame) -> None:
-    if "unit_kind" in rows.columns and not rows["unit_kind"].is_in(UNIT_KINDS).all():
+    if "unit_kind" in rows.columns and not _are_units(rows["unit_kind"]):
         raise ReleaseRefusedError(
             f"results.{name} holds units that are neither the network nor a clinic; "
             "figures about other units are not released."
         )
+
+
+def _are_units(kinds: pl.Series) -> bool:
+    return bool(kinds.is_in(UNIT_KINDS).fill_null(value=False).all())
 
 
 def _refuse_broken_seals(frames: Mapping[str, pl.DataFrame]) -> None:

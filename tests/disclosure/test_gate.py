@@ -204,8 +204,9 @@ def test_an_undeclared_column_is_refused() -> None:
         release_tables({"unit_summaries": rows}, RULE)
 
 
-def test_figures_about_a_therapist_are_refused() -> None:
-    rows = summaries({"a": 50}).with_columns(unit_kind=pl.lit("therapist"))
+@pytest.mark.parametrize("kind", ["therapist", None])
+def test_figures_about_a_therapist_or_about_nobody_known_are_refused(kind: str | None) -> None:
+    rows = summaries({"a": 50}).with_columns(unit_kind=pl.lit(kind, dtype=pl.String))
     with pytest.raises(ReleaseRefusedError, match="neither the network nor a clinic"):
         release_tables({"unit_summaries": rows}, RULE)
 
