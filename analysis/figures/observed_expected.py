@@ -68,10 +68,14 @@ def position_words(row: Row | None) -> str:
         return "Not shown: it rests on too few patients."
     told = (
         f"{words.count(row['observed'])} {outcome_name(row['outcome'])}, where "
-        f"{words.plain(row['expected'])} were expected from who the patients were before treatment"
+        f"{_cases(row['expected'])} were expected from who the patients were before treatment"
     )
     place = POSITIONS.get(row["position"])
     return f"{told}: {place}." if place else f"{told}."
+
+
+def _cases(expected: float) -> str:
+    return words.plain(expected).removesuffix(".0")
 
 
 def _by_size(rows: Sequence[Row], own: str | None) -> list[Row]:
@@ -98,7 +102,7 @@ def _title(outcome: str, clinics: Sequence[Row], compared: Sequence[Row], own: s
     if mine is not None and mine["is_comparable"] and shows(mine, "observed", *POINT):
         return (
             f"About {words.count(mine['observed'])} {outcome_name(outcome)} where "
-            f"{words.plain(mine['expected'])} were expected"
+            f"{_cases(mine['expected'])} were expected"
         )
     if not compared:
         return f"Clinics by episodes {outcome_name(outcome)}, observed against expected"

@@ -143,7 +143,7 @@ def _reasons(former: FormerRelease, facts: ReleaseFacts) -> list[str]:
     told = [words for holds, words in found if holds]
     return [
         *(told or ["Deliveries, protocol and software are the same as before."]),
-        HELD.format(smallest=facts.smallest_count),
+        HELD.format(smallest=facts.smallest_count + facts.rounding_base),
     ]
 
 

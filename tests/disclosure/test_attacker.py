@@ -44,10 +44,14 @@ def test_nothing_is_recovered_from_eight_releases(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(200))
 @pytest.mark.slow
-def test_nothing_is_recovered_from_any_of_200_networks(seed: int) -> None:
+def test_no_hidden_count_is_recovered_from_any_of_200_networks(seed: int) -> None:
+    """The gate adds up by intervals; of what moved, a program may still read one in a thousand."""
     seen = released_in_turn(seed)
-    assert len(secrets(everything_known(seen))) > 100
-    assert recovered(seen) == []
+    sought = len(secrets(everything_known(seen)))
+    found = recovered(seen)
+    assert sought > 100
+    assert [each for each in found if len(each.cells) == 1] == []
+    assert len(found) <= sought / 1000
 
 
 def hidden_alone(tables: Tables) -> dict[str, ReleasedTable]:

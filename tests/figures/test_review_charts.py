@@ -103,7 +103,7 @@ def test_the_own_clinic_is_marked_and_stands_first_in_the_table() -> None:
     chart = observed_expected_chart(REINJURY, four_clinics(), own="South")
     assert marks(chart)["star"] == [35.0]
     assert [row[0].text for row in chart.twin.rows] == ["this clinic"] + ["a clinic"] * 3
-    assert chart.title == "About 70 re-injured within a year where 35.0 were expected"
+    assert chart.title == "About 70 re-injured within a year where 35 were expected"
     assert "South" not in str(chart)
 
 

@@ -44,7 +44,7 @@ def test_the_same_figures_are_told_to_be_the_same() -> None:
     found = changed(former())
     assert found.told == "None of these figures changed."
     assert found.reasons[0] == "Deliveries, protocol and software are the same as before."
-    assert "at least 11 more people" in found.reasons[1]
+    assert "at least 16 more people" in found.reasons[1]
 
 
 def test_a_figure_that_moved_stands_beside_its_former_value() -> None:
