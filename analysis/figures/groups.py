@@ -126,14 +126,7 @@ def _spec(figure: Figure, listed: Sequence[Row], drawn: Sequence[Row]) -> dict[s
     places = {row["subgroup"]: place for place, row in enumerate(listed)}
     layout = {
         "xaxis": style.axis(ticksuffix="%", rangemode="tozero", nticks=6),
-        "yaxis": style.axis(
-            tickvals=list(places.values()),
-            ticktext=[_label(row) for row in listed],
-            range=[len(listed) - 0.4, -0.6],
-            showgrid=False,
-            zeroline=False,
-            automargin=False,
-        ),
+        "yaxis": style.listed_axis([_label(row) for row in listed]),
         "annotations": [
             style.label(0, places[row["subgroup"]], _why(figure, row), "soft-ink", xanchor="left")
             for row in listed

@@ -98,6 +98,18 @@ def axis(**own: Any) -> dict[str, Any]:
     }
 
 
+def listed_axis(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the upright axis of a list: a label for each place from 0 at the top."""
+    return axis(
+        tickvals=list(range(len(labels))),
+        ticktext=list(labels),
+        range=[len(labels) - 0.4, -0.6],
+        showgrid=False,
+        zeroline=False,
+        automargin=False,
+    )
+
+
 def axis_title(words: str) -> dict[str, Any]:
     """Return the title of an axis."""
     return {

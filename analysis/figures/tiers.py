@@ -140,14 +140,7 @@ def _spec(ordered: Sequence[Row], drawn: Sequence[Row]) -> dict[str, Any]:
     places = {row["requirement"]: place for place, row in enumerate(ordered)}
     layout = {
         "xaxis": style.axis(range=[0, 107], ticksuffix="%", dtick=25),
-        "yaxis": style.axis(
-            tickvals=list(places.values()),
-            ticktext=[_label(row) for row in ordered],
-            range=[len(ordered) - 0.4, -0.6],
-            showgrid=False,
-            zeroline=False,
-            automargin=False,
-        ),
+        "yaxis": style.listed_axis([_label(row) for row in ordered]),
         "annotations": [
             style.label(2, places[row["requirement"]], _why(row), "soft-ink", xanchor="left")
             for row in ordered
